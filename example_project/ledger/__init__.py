@@ -1,0 +1,1 @@
+"""The payments ledger: the API of the example."""

@@ -1,0 +1,88 @@
+"""Settings from environment variables: the same code on every host."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["caches", "databases", "flag", "issuers", "words"]
+
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"", "0", "false", "no", "off"})
+SQLITE_OPTIONS = {
+    # A transaction that reads before it writes would fail with "database is
+    # locked" when another one writes in between; so take the lock first.
+    "transaction_mode": "IMMEDIATE",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    "timeout": 20,
+}
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Return a yes-or-no variable; anything unclear is an error, never a guess."""
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    if value.lower() in TRUE:
+        return True
+    if value.lower() in FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return a comma separated variable as a list."""
+    return [
+        word
+        for part in os.environ.get(name, default).split(",")
+        if (word := part.strip())
+    ]
+
+
+def databases(base: "Path") -> dict[str, Any]:
+    """Return `DATABASES` from `DATABASE_URL`, or a SQLite file below `base`."""
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{base / 'ledger.sqlite3'}"
+    try:
+        config = dict(
+            dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+        )
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL: {error}") from error
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {**SQLITE_OPTIONS, **(config.get("OPTIONS") or {})}
+    return {"default": config}
+
+
+def caches() -> dict[str, Any]:
+    """Return `CACHES` from `REDIS_URL`, or memory of the process."""
+    url = os.environ.get("REDIS_URL")
+    if not url:
+        return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    return {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": url,
+            "KEY_PREFIX": "ledger",
+        }
+    }
+
+
+def issuers(*, insecure_http: bool) -> dict[str, Any]:
+    """Return the trusted issuer: `OIDC_ISSUER` with `OIDC_AUDIENCE`, or none."""
+    issuer = os.environ.get("OIDC_ISSUER")
+    if not issuer:
+        return {}
+    audience = os.environ.get("OIDC_AUDIENCE")
+    if not audience:
+        raise ImproperlyConfigured(
+            "OIDC_ISSUER needs OIDC_AUDIENCE: the name of this API in the "
+            "tokens that are meant for it."
+        )
+    config: dict[str, Any] = {"AUDIENCE": audience}
+    if insecure_http:
+        config["INSECURE_LOOPBACK_HTTP"] = True
+    return {issuer: config}

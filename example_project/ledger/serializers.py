@@ -1,0 +1,110 @@
+"""What the API reads and writes as JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+
+from ledger.fields import (
+    AccountField,
+    OwnAccountField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictSerializerMixin,
+)
+from ledger.models import CURRENCY, MAX_AMOUNT, Account, Transfer
+from ledger.services import Order
+
+__all__ = [
+    "AccountSerializer",
+    "OrderSerializer",
+    "RefundSerializer",
+    "TransferSerializer",
+]
+
+
+class AccountSerializer(StrictSerializerMixin, serializers.ModelSerializer[Account]):
+    """An account: the name is its owner's to change, the status the staff's.
+
+    The other members may be sent back as they were read; they change nothing.
+    """
+
+    name = StrictCharField(max_length=80)
+
+    class Meta:
+        """Members in the order of the document."""
+
+        model = Account
+        fields = (
+            "id",
+            "owner",
+            "name",
+            "currency",
+            "balance",
+            "status",
+            "version",
+            "created",
+        )
+        read_only_fields = ("owner", "currency", "balance", "version", "created")
+
+    def validate_status(self, status: str) -> str:
+        """Let only the staff freeze, close and release."""
+        if self.instance is None or status == self.instance.status:
+            return status
+        if not self.context["request"].user.is_staff:
+            raise PermissionDenied("Only the staff changes the status of an account.")
+        return status
+
+    def update(self, instance: Account, validated_data: dict[str, Any]) -> Account:
+        """Write these columns alone: the balance read before may have moved."""
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save(update_fields=list(validated_data))
+        return instance
+
+
+class TransferSerializer(serializers.ModelSerializer[Transfer]):
+    """A transfer as it stands in the books."""
+
+    class Meta:
+        """Members in the order of the document."""
+
+        model = Transfer
+        fields = (
+            "id",
+            "source",
+            "target",
+            "amount",
+            "currency",
+            "reference",
+            "status",
+            "created",
+            "settled_at",
+            "refund_of",
+        )
+        read_only_fields = fields
+
+
+class OrderSerializer(StrictSerializerMixin, serializers.Serializer[Order]):
+    """The order to move money."""
+
+    source = OwnAccountField()
+    target = AccountField()
+    amount = StrictIntegerField(min_value=1, max_value=MAX_AMOUNT)
+    currency = StrictCharField(max_length=3, validators=[CURRENCY])
+    reference = StrictCharField(max_length=140, allow_blank=True, default="")
+
+    def order(self) -> Order:
+        """Return the validated order, accounts by their ids."""
+        data = self.validated_data
+        return Order(
+            source=data["source"].pk,
+            target=data["target"].pk,
+            amount=data["amount"],
+            currency=data["currency"],
+            reference=data["reference"],
+        )
+
+
+class RefundSerializer(StrictSerializerMixin, serializers.Serializer[None]):
+    """A refund has nothing to say: the whole amount goes back."""

@@ -1,0 +1,128 @@
+"""Settings of the ledger API, all from the environment.
+
+| variable | meaning |
+|---|---|
+| `SECRET_KEY` | required unless `DEBUG` |
+| `DATABASE_URL` | `postgresql://...`, `mysql://...`; a SQLite file when unset |
+| `REDIS_URL` | shared cache; memory of each process when unset |
+| `OIDC_ISSUER`, `OIDC_AUDIENCE` | whose tokens are accepted, and this API's name |
+| `ALLOWED_HOSTS`, `CSRF_TRUSTED_ORIGINS` | comma separated |
+| `BEHIND_PROXY` | trust `X-Forwarded-Proto` and `X-Forwarded-Host` |
+| `SERVE_STATIC` | serve the admin's and Swagger's files without a web server |
+| `INSECURE_HTTP` | cookies and a loopback issuer without TLS: development only |
+| `DEBUG` | off by default |
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.utils.crypto import get_random_string
+
+from ledger.environment import caches, databases, flag, issuers, words
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+DEBUG = flag("DEBUG")
+INSECURE_HTTP = flag("INSECURE_HTTP", default=DEBUG)
+SERVE_STATIC = flag("SERVE_STATIC", default=DEBUG)
+SECRET_KEY = os.environ.get("SECRET_KEY") or (get_random_string(50) if DEBUG else "")
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1" if DEBUG else "")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+
+DATABASES = databases(BASE_DIR)
+CACHES = caches()
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_apikit",
+    "ledger",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+ROOT_URLCONF = "ledger.urls"
+WSGI_APPLICATION = "ledger.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+STATIC_URL = "static/"
+STATIC_ROOT = os.environ.get("STATIC_ROOT")
+
+SESSION_COOKIE_SECURE = not INSECURE_HTTP
+CSRF_COOKIE_SECURE = not INSECURE_HTTP
+SECURE_CONTENT_TYPE_NOSNIFF = True
+if flag("BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    USE_X_FORWARDED_HOST = True
+# The largest order is a few hundred bytes.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "drf_apikit.authentication.JWTBearerAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["drf_apikit.authentication.HasScopes"],
+    "DEFAULT_PAGINATION_CLASS": "drf_apikit.pagination.CursorPagination",
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_apikit.problems.exception_handler",
+}
+
+DRF_APIKIT: dict[str, Any] = {
+    "PAGINATION": {"PAGE_SIZE": 25, "MAX_PAGE_SIZE": 100},
+    "AUTHENTICATION": {"ISSUERS": issuers(insecure_http=INSECURE_HTTP)},
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Payments ledger",
+    "DESCRIPTION": "Accounts, and transfers of money between them.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    # Swagger UI out of the installed package: no outside host.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
+}

@@ -1,0 +1,32 @@
+"""Addresses of the API, its documentation, the admin site and the pulse."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.staticfiles.views import serve
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import DefaultRouter
+
+from ledger.views import AccountViewSet, TransferViewSet, healthz
+
+__all__ = ["urlpatterns"]
+
+# What is public needs no token, and would refuse a wrong one without this.
+OPEN = {"authentication_classes": [], "permission_classes": []}
+
+router = DefaultRouter()
+router.register("accounts", AccountViewSet)
+router.register("transfers", TransferViewSet)
+
+urlpatterns = [
+    path("api/schema/", SpectacularAPIView.as_view(**OPEN), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(**OPEN), name="docs"),
+    path("api/", include(router.urls)),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz, name="healthz"),
+]
+
+if settings.SERVE_STATIC:
+    urlpatterns.append(
+        re_path(r"^static/(?P<path>.*)$", serve, {"insecure": True}, name="static")
+    )
