@@ -1,0 +1,1 @@
+"""The demo: the whole example project in one command."""
