@@ -1,6 +1,6 @@
 """The books in the admin site, to read: money moves through the services alone."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model
@@ -11,7 +11,14 @@ from ledger.models import Account, Transfer
 __all__ = ["AccountAdmin", "TransferAdmin"]
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+if TYPE_CHECKING:
+    # Generic in the stubs alone.
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):
     """Shows rows and changes none."""
 
     show_full_result_count = False

@@ -4,8 +4,7 @@ Conflicts with the present state are 409: the same order may succeed later. Orde
 that contradict themselves are 422.
 """
 
-from drf_apikit.exceptions import Problem
-from drf_apikit.problem_types import ProblemType
+from drf_apikit.problems import Problem, ProblemType
 
 __all__ = [
     "AccountClosed",
