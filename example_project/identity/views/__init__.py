@@ -1,0 +1,1 @@
+"""The provider's pages and endpoints."""

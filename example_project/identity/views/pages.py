@@ -1,0 +1,114 @@
+"""Pages of the provider itself: home, sign-in, errors, and its health."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView as DjangoLoginView
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+from django.views.generic import TemplateView
+from identity.views.base import Page, error_page
+
+__all__ = [
+    "HomeView",
+    "LoginView",
+    "bad_request",
+    "csrf_failure",
+    "health",
+    "not_found",
+    "permission_denied",
+    "server_error",
+]
+
+logger = logging.getLogger("identity")
+
+ENDPOINTS = {
+    "Discovery": "oauth2_provider:oidc-connect-discovery-info",
+    "Discovery (RFC 8414)": "oauth2_provider:oauth-server-metadata",
+    "Keys": "oauth2_provider:jwks-info",
+    "Authorization": "oauth2_provider:authorize",
+    "Token": "oauth2_provider:token",
+    "User info": "oauth2_provider:user-info",
+    "Introspection": "oauth2_provider:introspect",
+    "Revocation": "oauth2_provider:revoke-token",
+    "Logout": "oauth2_provider:rp-initiated-logout",
+}
+
+
+class HomeView(Page, TemplateView):
+    """What this is, who is signed in, and where the endpoints are."""
+
+    template_name = "identity/home.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the addresses that a client's configuration needs."""
+        issuer = settings.IDENTITY.issuer
+        return super().get_context_data(
+            issuer=issuer,
+            resource=settings.IDENTITY.resource,
+            endpoints=[
+                (name, issuer + _path(view)) for name, view in ENDPOINTS.items()
+            ],
+            scopes=settings.PERSON_SCOPES | settings.API_SCOPES,
+            user=self.request.user,
+            **kwargs,
+        )
+
+
+class LoginView(Page, DjangoLoginView):
+    """Ask for name and password."""
+
+    template_name = "identity/login.html"
+
+
+@require_safe
+def health(_request: HttpRequest) -> HttpResponse:
+    """Answer 200 when the database does, else 503."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        logger.exception("The database does not answer.")
+        return JsonResponse({"status": "unavailable"}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django itself cannot read."""
+    del exception
+    return error_page(request, 400, "Bad request", "The request cannot be read.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that nobody may make."""
+    del exception
+    return error_page(request, 403, "Not allowed", "You may not do this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form that did not come from a page of ours."""
+    logger.warning("CSRF check failed: %s", reason)
+    return error_page(
+        request, 403, "Please try again", "The form was too old, or not from here."
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an address that nothing has."""
+    del exception
+    return error_page(request, 404, "Not found", "There is no page at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer when this provider has a fault."""
+    return error_page(request, 500, "Server error", "Its log says what went wrong.")
+
+
+def _path(view: str) -> str:
+    # The discovery route is a regular expression with an optional slash.
+    return reverse(view)
