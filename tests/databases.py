@@ -1,0 +1,132 @@
+"""The same tests on SQLite, PostgreSQL and MariaDB, by swapping `default`.
+
+Code under test sees one alias, whose transactions, threads and ATOMIC_REQUESTS
+mean what they mean in production.
+"""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import dj_database_url
+from django.contrib.contenttypes.models import ContentType
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import ConnectionHandler
+from django.test.utils import setup_databases, teardown_databases
+
+from demo.guardian import Guardian
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+__all__ = ["VENDORS", "Databases", "in_threads"]
+
+VENDORS: Final = ("sqlite", "postgresql", "mariadb")
+OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {
+        # Without IMMEDIATE a transaction that reads before it writes is refused
+        # at once when another one has written.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+    },
+    "postgresql": {},
+    "mariadb": {"charset": "utf8mb4"},
+}
+TEST_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {},
+    "postgresql": {},
+    "mariadb": {"CHARSET": "utf8mb4"},
+}
+
+KEPT: Final = ("ATOMIC_REQUESTS", "AUTOCOMMIT", "TIME_ZONE")
+
+T = TypeVar("T")
+
+
+class Databases:
+    """The test databases of one run; one at a time is `default`.
+
+    Each is made when it is first wanted and stays until `close()`, so that going
+    back to it costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._resources = ExitStack()
+        self._prepared: dict[str, BaseDatabaseWrapper] = {}
+
+    def prepare(self, vendor: str, url: str) -> None:
+        """Make the test database on the server at `url`, with all tables; use it."""
+        if vendor in self._prepared:
+            return self.use(vendor)
+        connections.settings[DEFAULT_DB_ALIAS] = _settings(vendor, url)
+        del connections[DEFAULT_DB_ALIAS]
+        made = setup_databases(
+            verbosity=0,
+            interactive=False,
+            aliases={DEFAULT_DB_ALIAS: True},
+            serialized_aliases=[DEFAULT_DB_ALIAS],
+        )
+        self._prepared[vendor] = connections[DEFAULT_DB_ALIAS]
+        self._resources.callback(teardown_databases, made, verbosity=0)
+        # Django notes the former name in the settings that are in use.
+        self._resources.callback(self.use, vendor)
+        return self.use(vendor)
+
+    def prepare_sqlite(self) -> None:
+        """Make the SQLite test database: a file, which all threads share."""
+        folder = Path(tempfile.gettempdir()) / f"drf-apikit-{secrets.token_hex(8)}"
+        self._resources.enter_context(Guardian().start(remove=[folder]))
+        folder.mkdir(mode=0o700)
+        self.prepare("sqlite", f"sqlite:///{folder}/test.sqlite3")
+
+    def use(self, vendor: str) -> None:
+        """Make a prepared database `default`, for every thread that begins now."""
+        if vendor not in self._prepared:
+            return
+        wrapper = self._prepared[vendor]
+        connections.settings[DEFAULT_DB_ALIAS] = wrapper.settings_dict
+        connections[DEFAULT_DB_ALIAS] = wrapper
+        # It remembers primary keys by alias.
+        ContentType.objects.clear_cache()
+
+    def close(self) -> None:
+        """Remove all test databases."""
+        self._resources.close()
+        self._prepared.clear()
+
+
+def in_threads(*calls: Callable[[], T]) -> list[T]:
+    """Run the calls at the same time, each with connections of its own.
+
+    Gives their results in order; raises the first exception of one of them.
+    """
+    with ThreadPoolExecutor(len(calls)) as pool:
+        futures = [pool.submit(_closing, call) for call in calls]
+    return [future.result() for future in futures]
+
+
+def _closing(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    finally:
+        connections.close_all()
+
+
+def _settings(vendor: str, url: str) -> dict[str, Any]:
+    """Give complete settings; what is no property of the server stays as it is."""
+    given = dj_database_url.parse(url)
+    kept = {name: connections.settings[DEFAULT_DB_ALIAS][name] for name in KEPT}
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    name = given["NAME"] if vendor == "sqlite" else f"test_{given['NAME']}{worker}"
+    own: dict[str, Any] = {**given, **kept}
+    own["OPTIONS"] = {**OPTIONS[vendor], **given.get("OPTIONS", {})}
+    own["TEST"] = {**TEST_OPTIONS[vendor], "NAME": name}
+    complete: dict[str, Any] = ConnectionHandler({DEFAULT_DB_ALIAS: own}).settings
+    settings: dict[str, Any] = complete[DEFAULT_DB_ALIAS]
+    return settings
