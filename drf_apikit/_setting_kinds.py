@@ -1,0 +1,119 @@
+"""How the values of settings are read: each kind parses or says the remedy."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from drf_apikit.jose import KeySet, KeySetError, parse_key_set
+
+__all__ = [
+    "Kind",
+    "choice",
+    "dotted_path",
+    "flag",
+    "integer",
+    "key_set",
+    "mapping",
+    "optional",
+    "strings",
+    "text",
+]
+
+#: Returns the parsed value, or raises ValueError with what the value must be.
+Kind = Callable[[Any], Any]
+
+
+def integer(minimum: int, maximum: int) -> Kind:
+    """Accept whole numbers in a range; a bool is not a number."""
+
+    def parse(value: Any) -> int:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not minimum <= value <= maximum:
+            raise ValueError(f"a whole number from {minimum} to {maximum}")
+        return int(value)
+
+    return parse
+
+
+def flag(value: Any) -> bool:
+    """Accept True and False."""
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
+def text(remedy: str, fits: Callable[[str], object] = bool) -> Kind:
+    """Accept a string that `fits`; by default any but the empty one."""
+
+    def parse(value: Any) -> str:
+        if not isinstance(value, str) or not fits(value):
+            raise ValueError(remedy)
+        return value
+
+    return parse
+
+
+def choice(*allowed: str) -> Kind:
+    """Accept one of a few strings."""
+    return text(f"one of {', '.join(map(repr, allowed))}", allowed.__contains__)
+
+
+def strings(remedy: str, allowed: Collection[str] | None = None) -> Kind:
+    """Accept a string or a non-empty list of strings; gives a frozenset."""
+
+    def parse(value: Any) -> frozenset[str]:
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list | tuple | set | frozenset) or not listed:
+            raise ValueError(remedy)
+        if not all(_usable(item, allowed) for item in listed):
+            raise ValueError(remedy)
+        return frozenset(listed)
+
+    return parse
+
+
+def key_set(value: Any) -> KeySet:
+    """Accept a JSON Web Key Set that has a usable key."""
+    try:
+        keys = parse_key_set(value)
+    except KeySetError as error:
+        raise ValueError(f"a JSON Web Key Set, and this is {error}") from None
+    if not keys.keys:
+        raise ValueError(f"a set with a usable key ({'; '.join(keys.dropped)})")
+    return keys
+
+
+def mapping(remedy: str) -> Kind:
+    """Accept a dict, kept as it is."""
+
+    def parse(value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValueError(remedy)
+        return value
+
+    return parse
+
+
+def dotted_path(value: Any) -> str:
+    """Accept the path of something to import; it is loaded at its first use."""
+    module, _, name = value.rpartition(".") if isinstance(value, str) else ("", "", "")
+    if not module or not all(
+        part.isidentifier() for part in (*module.split("."), name)
+    ):
+        raise ValueError("a dotted path such as 'package.module.name'")
+    return str(value)
+
+
+def optional(kind: Kind) -> Kind:
+    """Accept None besides what `kind` accepts."""
+
+    def parse(value: Any) -> Any:
+        try:
+            return None if value is None else kind(value)
+        except ValueError as error:
+            raise ValueError(f"None, or {error}") from None
+
+    return parse
+
+
+def _usable(item: object, allowed: Collection[str] | None) -> bool:
+    return isinstance(item, str) and bool(item) and (allowed is None or item in allowed)

@@ -1,0 +1,26 @@
+"""The Django app."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from drf_apikit import checks
+
+__all__ = ["ApikitConfig"]
+
+
+class ApikitConfig(AppConfig):
+    """`drf_apikit` in `INSTALLED_APPS`."""
+
+    name = "drf_apikit"
+    verbose_name = _("API kit")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks, and the OpenAPI extensions where they are of use."""
+        checks.register()
+        if find_spec("drf_spectacular"):
+            # drf-spectacular finds an extension once its module is imported.
+            import_module("drf_apikit.contrib.spectacular")

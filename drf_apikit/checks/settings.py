@@ -1,0 +1,71 @@
+"""Checks of the setting `DRF_APIKIT` itself."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.conf import settings
+from django.core import checks
+
+from drf_apikit.conf import Fault, apikit_settings, load
+
+__all__ = ["check_settings"]
+
+_IDS: Final[Mapping[str, str]] = {
+    "unknown": "drf_apikit.E001",
+    "value": "drf_apikit.E002",
+    "missing": "drf_apikit.E003",
+}
+
+
+def check_settings(**_: Any) -> list[checks.CheckMessage]:
+    """Report unknown keys, bad values and missing mandatory ones.
+
+    `E001` unknown key, `E002` bad value, `E003` missing, `E004` a dotted path
+    that cannot be imported, `E005` a cache alias that is not in `CACHES`.
+    """
+    faults = apikit_settings.faults()
+    if faults:
+        return [_error(fault) for fault in faults]
+    return [*_paths(), *_caches()]
+
+
+def _error(fault: Fault) -> checks.Error:
+    return checks.Error(fault.message, hint=fault.hint, id=_IDS[fault.code])
+
+
+def _paths() -> list[checks.CheckMessage]:
+    named = {
+        "DRF_APIKIT['IDEMPOTENCY']['TENANT']": apikit_settings.idempotency.tenant,
+        "DRF_APIKIT['AUTHENTICATION']['PRINCIPAL_RESOLVER']": (
+            apikit_settings.authentication.principal_resolver
+        ),
+    }
+    return [
+        checks.Error(
+            f"{setting} names {path!r}, which cannot be imported.",
+            hint="Name a function by its module and name.",
+            id="drf_apikit.E004",
+        )
+        for setting, path in named.items()
+        if path is not None and not _loads(path)
+    ]
+
+
+def _loads(path: str) -> bool:
+    try:
+        return callable(load(path))
+    except ImportError:
+        return False
+
+
+def _caches() -> list[checks.CheckMessage]:
+    alias = apikit_settings.authentication.cache
+    if alias in settings.CACHES:
+        return []
+    return [
+        checks.Error(
+            f"DRF_APIKIT['AUTHENTICATION']['CACHE'] is {alias!r}, which is no cache.",
+            hint=f"Name one of {', '.join(sorted(settings.CACHES))}.",
+            id="drf_apikit.E005",
+        )
+    ]

@@ -1,0 +1,167 @@
+"""The view mixin and its layer."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpResponse, HttpResponseBase, HttpResponseNotModified
+from rest_framework.request import Request
+
+from drf_apikit.conditional.validators import body_tag, row_tag
+from drf_apikit.conditional.writes import claim, write_alias
+from drf_apikit.conf import apikit_settings
+from drf_apikit.exceptions import EditConflict, PreconditionFailed, PreconditionRequired
+from drf_apikit.handlers import Call, Layer, LayeredView, Position, Proceed
+from drf_apikit.http.etags import EntityTag
+from drf_apikit.http.preconditions import Decision, Preconditions, evaluate
+
+__all__ = ["ConditionalMixin"]
+
+_READS: Final = frozenset({"GET", "HEAD"})
+_WRITES: Final = frozenset({"PUT", "PATCH", "DELETE"})
+#: How often a write without If-Match starts anew when another one was faster.
+_ATTEMPTS: Final = 5
+
+if TYPE_CHECKING:
+    from rest_framework.generics import GenericAPIView
+
+    _View = GenericAPIView[Any]
+else:
+    _View = object
+
+
+class ConditionalMixin(LayeredView, _View):
+    """Conditional reads and writes for a generic view or view set.
+
+    Reads of one object answer with an ETag made from `version_field`, and with
+    304 when the client has that already; a list's tag is a digest of its
+    bytes. PUT, PATCH and DELETE check If-Match and move the version by one in
+    the very transaction of the write, so that of two writers with one tag one
+    gets 412. So does any other unsafe method of a detail route that comes with
+    If-Match. Object permissions come first, always.
+
+    Raises:
+        PreconditionFailed: 412, the object is not what the client has seen.
+        PreconditionRequired: 428, a write without If-Match where one is needed.
+        EditConflict: 409, a write without If-Match lost to others repeatedly.
+
+    """
+
+    #: An integer column that every write of the row moves.
+    version_field: ClassVar[str] = "version"
+    #: None asks the setting `CONDITIONAL["REQUIRE_PRECONDITIONS"]`.
+    require_preconditions: ClassVar[bool | None] = None
+
+    #: The object that the precondition was judged by, once it has been read.
+    held_object: Model | None = None
+
+    def get_handler_layers(self) -> list[Layer]:
+        """Add the precondition layer."""
+        return [*super().get_handler_layers(), PreconditionLayer()]
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Read what decides a write from the database that is written to."""
+        queryset = super().filter_queryset(queryset)
+        if self.request.method in _READS:
+            return queryset
+        return queryset.using(write_alias(queryset.model))
+
+    def get_object(self) -> Any:
+        """Give the handler the very object that the precondition judged."""
+        if self.held_object is None:
+            return super().get_object()
+        return self.held_object
+
+
+class PreconditionLayer(Layer):
+    """Object permission, then precondition, then the handler."""
+
+    position = Position.PRECONDITION
+
+    def __call__(self, call: Call, proceed: Proceed) -> HttpResponseBase:
+        """Decide by method and route."""
+        view, method = call.view, call.request.method
+        if not isinstance(view, ConditionalMixin):
+            raise TypeError(f"{type(view).__name__} is no ConditionalMixin")
+        detail = (view.lookup_url_kwarg or view.lookup_field) in call.kwargs
+        if method in _READS:
+            # An action's answer is another representation than its object's.
+            own = getattr(view, "action", "retrieve") == "retrieve"
+            return (_read_row if detail and own else _read_body)(view, call, proceed)
+        asked = method == "POST" and "If-Match" in call.request.headers
+        if detail and (method in _WRITES or asked):
+            return _write(view, call, proceed)
+        return proceed()
+
+
+def _read_row(view: ConditionalMixin, call: Call, proceed: Proceed) -> HttpResponseBase:
+    """Decide by the version, before anything is serialised."""
+    tag = _hold(view, call.request)
+    return _judge(call, tag) or _tag(proceed(), tag)
+
+
+def _read_body(_: ConditionalMixin, call: Call, proceed: Proceed) -> HttpResponseBase:
+    """Decide by the bytes, where nothing cheaper is known."""
+    response = call.finish(proceed())
+    if not isinstance(response, HttpResponse) or response.status_code != 200:
+        return response
+    if "ETag" in response:
+        return response
+    tag = body_tag(response.content)
+    return _judge(call, tag) or _tag(response, tag)
+
+
+def _write(view: ConditionalMixin, call: Call, proceed: Proceed) -> HttpResponseBase:
+    """Judge, then claim and write in one transaction; anew if another won."""
+    for _ in range(_ATTEMPTS):
+        tag = _hold(view, call.request)
+        _require(view, call.request)
+        _judge(call, tag)
+        row = cast("Model", view.held_object)
+        alias = write_alias(type(row))
+        with transaction.atomic(using=alias):
+            if claim(row, view.version_field, alias):
+                response = proceed()
+                # No validator after PUT: RFC 9110 section 9.3.4.
+                if call.request.method == "PATCH" and response.status_code < 300:
+                    _tag(response, _row_tag(view, call.request))
+                return call.finish(response)
+        view.held_object = None
+    raise EditConflict(headers={"Retry-After": "1"})
+
+
+def _hold(view: ConditionalMixin, request: Request) -> EntityTag:
+    """Read the object, which checks permissions, and make its tag."""
+    view.held_object = view.get_object()
+    return _row_tag(view, request)
+
+
+def _row_tag(view: ConditionalMixin, request: Request) -> EntityTag:
+    return row_tag(getattr(view.held_object, view.version_field), request)
+
+
+def _require(view: ConditionalMixin, request: Request) -> None:
+    """RFC 6585 section 3."""
+    required = view.require_preconditions
+    if required is None:
+        required = apikit_settings.conditional.require_preconditions
+    if required and "If-Match" not in request.headers:
+        raise PreconditionRequired
+
+
+def _judge(call: Call, tag: EntityTag) -> HttpResponseBase | None:
+    """Give a 304, refuse with 412, or let pass with None."""
+    headers = call.request.headers
+    fields = Preconditions(headers.get("If-Match"), headers.get("If-None-Match"))
+    decision = evaluate(str(call.request.method), fields, tag)
+    if decision is Decision.FAILED:
+        raise PreconditionFailed(headers={"ETag": str(tag)})
+    if decision is Decision.NOT_MODIFIED:
+        return _tag(HttpResponseNotModified(), tag)
+    return None
+
+
+def _tag(response: HttpResponseBase, tag: EntityTag) -> HttpResponseBase:
+    """Set the tag, unless the view has set one itself."""
+    response.headers.setdefault("ETag", str(tag))
+    return response

@@ -1,0 +1,218 @@
+"""The one setting `DRF_APIKIT`: a dict with a section for each block.
+
+Readers ask `apikit_settings` at call time, so that `override_settings` reaches
+every one of them:
+
+    from drf_apikit.conf import apikit_settings
+
+    apikit_settings.pagination.max_page_size
+
+Each section is a frozen dataclass: the names of its fields, in capitals, are
+the keys of the dict. A fault in a section is a system check error; whoever
+reads that section all the same gets `ImproperlyConfigured`.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from drf_apikit._setting_sections import (
+    SECTIONS,
+    AuthenticationSettings,
+    ConditionalSettings,
+    IdempotencySettings,
+    IssuerSettings,
+    PaginationSettings,
+    ProblemsSettings,
+)
+
+__all__ = [
+    "SECTIONS",
+    "ApikitSettings",
+    "AuthenticationSettings",
+    "ConditionalSettings",
+    "Fault",
+    "IdempotencySettings",
+    "IssuerSettings",
+    "PaginationSettings",
+    "ProblemsSettings",
+    "apikit_settings",
+    "load",
+]
+
+_NAME = "DRF_APIKIT"
+_NAMES = {section: name for name, section in SECTIONS.items()}
+_SHOWN = 80
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one setting; `code` is `unknown`, `value` or `missing`."""
+
+    code: str
+    setting: str
+    message: str
+    hint: str
+
+
+class ApikitSettings:
+    """The parsed settings; one object that follows `setting_changed`."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[str, tuple[Any, list[Fault]]] = {}
+
+    @property
+    def pagination(self) -> PaginationSettings:
+        """Section `PAGINATION`."""
+        return self._read(PaginationSettings)
+
+    @property
+    def problems(self) -> ProblemsSettings:
+        """Section `PROBLEMS`."""
+        return self._read(ProblemsSettings)
+
+    @property
+    def conditional(self) -> ConditionalSettings:
+        """Section `CONDITIONAL`."""
+        return self._read(ConditionalSettings)
+
+    @property
+    def idempotency(self) -> IdempotencySettings:
+        """Section `IDEMPOTENCY`."""
+        return self._read(IdempotencySettings)
+
+    @property
+    def authentication(self) -> AuthenticationSettings:
+        """Section `AUTHENTICATION`."""
+        return self._read(AuthenticationSettings)
+
+    def faults(self) -> list[Fault]:
+        """List what is wrong, over all sections."""
+        raw = getattr(settings, _NAME, {})
+        if not isinstance(raw, Mapping):
+            return [_bad_value(_NAME, raw, "a dict of sections")]
+        unknown = _unknown_keys(raw, SECTIONS, _NAME)
+        return unknown + [fault for name in SECTIONS for fault in self._parse(name)[1]]
+
+    def forget(self) -> None:
+        """Read Django's settings again at the next use."""
+        self._parsed = {}
+
+    def _read(self, section: type[T]) -> T:
+        parsed, faults = self._parse(_NAMES[section])
+        if faults:
+            raise ImproperlyConfigured(f"{faults[0].message} {faults[0].hint}")
+        return cast("T", parsed)
+
+    def _parse(self, name: str) -> tuple[Any, list[Fault]]:
+        parsed = self._parsed
+        if name not in parsed:
+            raw = getattr(settings, _NAME, {})
+            values = raw.get(name, {}) if isinstance(raw, Mapping) else raw
+            parsed[name] = _parse_section(SECTIONS[name], values, f"{_NAME}[{name!r}]")
+        return parsed[name]
+
+
+apikit_settings = ApikitSettings()
+
+
+def load(path: str) -> Any:
+    """Import what a dotted path in the settings names.
+
+    Raises:
+        ImportError: there is no such thing.
+
+    """
+    return import_string(path)
+
+
+def _follow(*, setting: str, **_: object) -> None:
+    if setting == _NAME:
+        apikit_settings.forget()
+
+
+setting_changed.connect(_follow, dispatch_uid="drf_apikit.conf")
+
+
+def _parse_section(section: Any, raw: object, path: str) -> tuple[Any, list[Fault]]:
+    """Read one section; without faults the first item is its dataclass."""
+    if not isinstance(raw, Mapping):
+        return None, [_bad_value(path, raw, "a dict")]
+    fields = {field.name.upper(): field for field in dataclasses.fields(section)}
+    faults = _unknown_keys(raw, fields, path)
+    values: dict[str, Any] = {}
+    for key, field in fields.items():
+        if key in raw:
+            values[field.name], found = _parse_value(
+                field, raw[key], f"{path}[{key!r}]"
+            )
+            faults += found
+        elif field.default is MISSING and field.default_factory is MISSING:
+            faults.append(_missing(f"{path}[{key!r}]", field.metadata["doc"]))
+    return (None if faults else section(**values)), faults
+
+
+def _parse_value(
+    field: dataclasses.Field[Any], raw: object, path: str
+) -> tuple[Any, list[Fault]]:
+    try:
+        value = field.metadata["kind"](raw)
+    except ValueError as error:
+        return None, [_bad_value(path, raw, str(error))]
+    if field.name == "issuers":
+        return _parse_issuers(value, path)
+    return value, []
+
+
+def _parse_issuers(raw: Mapping[Any, Any], path: str) -> tuple[Any, list[Fault]]:
+    issuers: dict[str, IssuerSettings] = {}
+    faults: list[Fault] = []
+    for issuer, values in raw.items():
+        if not isinstance(issuer, str) or not issuer.startswith(
+            ("https://", "http://")
+        ):
+            faults.append(_bad_value(path, issuer, "a dict whose keys are issuer URLs"))
+            continue
+        issuers[issuer], found = _parse_section(
+            IssuerSettings, values, f"{path}[{issuer!r}]"
+        )
+        faults += found
+    return MappingProxyType(issuers), faults
+
+
+def _unknown_keys(
+    raw: Mapping[Any, Any], known: Iterable[str], path: str
+) -> list[Fault]:
+    names = list(known)
+    faults = []
+    for key in raw:
+        if key not in names:
+            close = difflib.get_close_matches(str(key), names, n=1)
+            hint = (
+                f"Did you mean {close[0]!r}?"
+                if close
+                else f"Known: {', '.join(names)}."
+            )
+            message = f"{path} has the unknown key {key!r}."
+            faults.append(Fault("unknown", f"{path}[{key!r}]", message, hint))
+    return faults
+
+
+def _bad_value(path: str, raw: object, remedy: str) -> Fault:
+    shown = repr(raw)
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    return Fault("value", path, f"{path} is {shown}.", f"It must be {remedy}.")
+
+
+def _missing(path: str, doc: str) -> Fault:
+    return Fault("missing", path, f"{path} is missing.", doc)

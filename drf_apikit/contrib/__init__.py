@@ -1,0 +1,3 @@
+"""Integrations with packages that are not required."""
+
+__all__: list[str] = []

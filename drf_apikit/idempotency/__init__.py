@@ -1,0 +1,10 @@
+"""Idempotency-Key: a retry never repeats an effect.
+
+class PaymentViewSet(ModelViewSet):
+    @idempotent(required=True)
+    def create(self, request): ...
+"""
+
+from drf_apikit.idempotency.decorator import IdempotencyMixin, idempotent
+
+__all__ = ["IdempotencyMixin", "idempotent"]

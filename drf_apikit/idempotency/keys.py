@@ -1,0 +1,95 @@
+"""From a request to the scope that names its record.
+
+The key itself is never stored: `scope` is a digest of tenant, principal,
+method, route with its arguments, and key.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+from rest_framework.request import Request
+
+from drf_apikit.conf import apikit_settings, load
+from drf_apikit.exceptions import IdempotencyKeyMalformed
+from drf_apikit.http.fields import parse_string_or_token
+
+__all__ = ["FORMAT", "MAX_LENGTH", "digest", "read_key", "resolve_scope", "route_of"]
+
+#: Moves when scopes, fingerprints or answers are made in another way.
+FORMAT: Final = 1
+#: Characters of a key.
+MAX_LENGTH: Final = 255
+
+
+def read_key(request: Request) -> str | None:
+    """Read the header; None where there is none.
+
+    The draft asks for a structured String, clients send it bare: both name the
+    same key.
+
+    Raises:
+        IdempotencyKeyMalformed: neither of the two, or too long.
+
+    """
+    value = request.headers.get("Idempotency-Key")
+    if value is None:
+        return None
+    try:
+        key = parse_string_or_token(value)
+    except ValueError:
+        raise IdempotencyKeyMalformed from None
+    if len(key) > MAX_LENGTH:
+        raise IdempotencyKeyMalformed
+    return key
+
+
+def resolve_scope(request: Request, key: str) -> str | None:
+    """Give the digest that names the record; None for an anonymous caller."""
+    principal = _principal(request)
+    if principal is None:
+        return None
+    match = request.resolver_match
+    arguments = [(match.args, sorted(match.kwargs.items()))] if match else []
+    return digest(
+        [
+            _tenant(request),
+            *principal,
+            request.method,
+            route_of(request),
+            arguments,
+            key,
+        ]
+    )
+
+
+def route_of(request: Request) -> str:
+    """Give the pattern of the resolved route, without its arguments."""
+    return request.resolver_match.route if request.resolver_match else request.path
+
+
+def digest(parts: Iterable[Any]) -> str:
+    """Hash some parts so that no two lists of parts are the same octets."""
+    sha256 = hashlib.sha256()
+    for part in parts:
+        raw = part if isinstance(part, bytes) else str(part).encode(errors="replace")
+        sha256.update(len(raw).to_bytes(8, "big") + raw)
+    return sha256.hexdigest()
+
+
+def _principal(request: Request) -> tuple[str, ...] | None:
+    """Tell who asks: a user of this project, or the client of a token."""
+    user = request.user
+    if getattr(user, "pk", None) is not None:
+        kind = getattr(user, "_meta", None) or type(user)
+        return ("user", str(kind), str(user.pk))
+    issuer = getattr(request.auth, "issuer", None)
+    client = getattr(request.auth, "client_id", None)
+    if issuer is not None and client is not None:
+        return ("client", str(issuer), str(client))
+    return None
+
+
+def _tenant(request: Request) -> str:
+    path = apikit_settings.idempotency.tenant
+    return "" if path is None else str(load(path)(request))

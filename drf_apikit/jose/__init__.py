@@ -1,0 +1,23 @@
+"""Pure verification of signed tokens: compact JWS, keys, algorithms, claims.
+
+Nothing here knows Django or does I/O, and the clock is an argument. Whatever
+the input, only `TokenError` and `KeySetError` leave this package.
+"""
+
+from drf_apikit.jose.compact import CompactToken, parse_compact
+from drf_apikit.jose.errors import KeySetError, Reason, TokenError
+from drf_apikit.jose.keys import KeySet, VerificationKey, parse_key_set
+from drf_apikit.jose.verifier import Policy, verify
+
+__all__ = [
+    "CompactToken",
+    "KeySet",
+    "KeySetError",
+    "Policy",
+    "Reason",
+    "TokenError",
+    "VerificationKey",
+    "parse_compact",
+    "parse_key_set",
+    "verify",
+]

@@ -1,0 +1,58 @@
+"""The signature algorithms that are accepted, and the keys they fit.
+
+Primitives come from PyJWT. An algorithm is a property of the key, never the
+free choice of a token (RFC 8725 section 3.1).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import Algorithm, get_default_algorithms
+
+__all__ = ["ALGORITHMS", "MIN_RSA_BITS", "algorithms_for", "verify_signature"]
+
+#: RFC 7518 section 3.3.
+MIN_RSA_BITS: Final = 2048
+#: Smaller exponents are legal and a well-known source of trouble.
+_MIN_RSA_EXPONENT: Final = 65537
+
+_RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+#: RFC 7518 section 3.4: one curve for each algorithm.
+_CURVES: Final[Mapping[str, str]] = {
+    "secp256r1": "ES256",
+    "secp384r1": "ES384",
+    "secp521r1": "ES512",
+}
+_EDDSA = frozenset({"EdDSA"})
+
+ALGORITHMS: Final = _RSA | frozenset(_CURVES.values()) | _EDDSA
+
+_PRIMITIVES: Final[Mapping[str, Algorithm]] = {
+    name: primitive
+    for name, primitive in get_default_algorithms().items()
+    if name in ALGORITHMS
+}
+
+
+def algorithms_for(key: Any) -> frozenset[str]:
+    """Name the algorithms that a public key fits; none for an unfit key."""
+    match key:
+        case rsa.RSAPublicKey():
+            strong = key.key_size >= MIN_RSA_BITS
+            exponent = key.public_numbers().e
+            return _RSA if strong and exponent >= _MIN_RSA_EXPONENT else frozenset()
+        case ec.EllipticCurvePublicKey():
+            fitting = _CURVES.get(key.curve.name)
+            return frozenset({fitting} if fitting else ())
+        case ed25519.Ed25519PublicKey():
+            return _EDDSA
+        case _:
+            return frozenset()
+
+
+def verify_signature(
+    algorithm: str, key: Any, message: bytes, signature: bytes
+) -> bool:
+    """Check one signature with the named algorithm of `ALGORITHMS`."""
+    return _PRIMITIVES[algorithm].verify(message, key, signature)

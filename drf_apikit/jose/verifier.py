@@ -1,0 +1,69 @@
+"""From a compact token and a key set to verified claims."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from drf_apikit.jose.algorithms import verify_signature
+from drf_apikit.jose.claims import ClaimRules, check_claims
+from drf_apikit.jose.compact import CompactToken
+from drf_apikit.jose.errors import Reason, TokenError
+from drf_apikit.jose.keys import KeySet
+
+__all__ = ["Policy", "verify"]
+
+_MAX_KID: Final = 256
+#: Extensions that change what is signed or how (RFC 7515 section 4.1.11,
+#: RFC 7797, RFC 7516 section 4.1.3): none is understood, so all are refused.
+_REFUSED_MEMBERS: Final = ("crit", "b64", "zip")
+_TYPE: Final = "at+jwt"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one issuer's access tokens must be like (RFC 9068)."""
+
+    claims: ClaimRules
+    algorithms: frozenset[str]
+
+
+def verify(
+    token: CompactToken, keys: KeySet, policy: Policy, now: float
+) -> Mapping[str, Any]:
+    """Verify a token and return its claims.
+
+    `now` is in seconds since the epoch. The members `jwk`, `jku`, `x5u` and
+    `x5c` are never looked at: keys come from `keys` alone.
+
+    Raises:
+        TokenError: with the reason of the first check that fails.
+
+    """
+    algorithm, kid = _check_header(token.header, policy)
+    key = keys.select(kid, algorithm)
+    if not verify_signature(
+        algorithm, key.public_key, token.signing_input, token.signature
+    ):
+        raise TokenError(Reason.SIGNATURE, "does not verify")
+    check_claims(token.payload, policy.claims, now)
+    return token.payload
+
+
+def _check_header(header: Mapping[str, Any], policy: Policy) -> tuple[str, str | None]:
+    for member in _REFUSED_MEMBERS:
+        if member in header:
+            raise TokenError(Reason.HEADER, f"{member} is not supported")
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in policy.algorithms:
+        raise TokenError(Reason.ALGORITHM, "not in the allow-list")
+    if not _is_access_token(header.get("typ")):
+        raise TokenError(Reason.TYPE, f"typ is not {_TYPE}")
+    kid = header.get("kid")
+    if kid is not None and not (isinstance(kid, str) and len(kid) <= _MAX_KID):
+        raise TokenError(Reason.HEADER, "unusable kid")
+    return algorithm, kid
+
+
+def _is_access_token(typ: object) -> bool:
+    """RFC 9068 section 2.1; a media type, so without regard to case."""
+    return isinstance(typ, str) and typ.lower().removeprefix("application/") == _TYPE

@@ -1,0 +1,210 @@
+"""Problem types (RFC 9457 section 3.1.1): the class, and those of this package."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+__all__ = ["RESERVED_MEMBERS", "ProblemType"]
+
+#: RFC 9457 section 3.1.
+RESERVED_MEMBERS: Final = frozenset({"type", "title", "status", "detail", "instance"})
+
+_SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+#: RFC 9457 section 3.2.
+_MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of failure that clients can tell from every other.
+
+    `slug` ends the type's URI and never changes once published; `title` is
+    short and the same in every occurrence; `status` is the HTTP status code;
+    `documentation` tells a person what happened and what to do; `extensions`
+    maps the names of further members to their JSON Schemas.
+
+    Raises:
+        ValueError: a slug, status or member name outside of RFC 9457.
+
+    """
+
+    slug: str
+    title: str | Promise
+    status: int
+    documentation: str | Promise = ""
+    extensions: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )
+
+    def __post_init__(self) -> None:
+        if not _SLUG.fullmatch(self.slug):
+            raise ValueError(f"slug {self.slug!r} must be lower-case-with-hyphens")
+        if not self.title:
+            raise ValueError(f"{self.slug}: a title is needed")
+        if not 400 <= self.status <= 599:
+            raise ValueError(f"{self.slug}: status {self.status} is not 4xx or 5xx")
+        for name in self.extensions:
+            if name in RESERVED_MEMBERS or not _MEMBER.fullmatch(name):
+                raise ValueError(f"{self.slug}: {name!r} cannot be an extension member")
+
+    @property
+    def code(self) -> str:
+        """The slug as DRF writes error codes: with underscores."""
+        return self.slug.replace("-", "_")
+
+
+_TEXT: Final[Mapping[str, Any]] = MappingProxyType({"type": "string"})
+_INTEGER: Final[Mapping[str, Any]] = MappingProxyType({"type": "integer"})
+
+VALIDATION_ERROR = ProblemType(
+    "validation-error",
+    _("Validation error"),
+    400,
+    _("Some values are not acceptable. `errors` names each of them."),
+    {
+        "errors": {"type": "array", "items": {"type": "object"}},
+        "errors_total": _INTEGER,
+    },
+)
+MALFORMED_REQUEST = ProblemType(
+    "malformed-request", _("Malformed request"), 400, _("The body cannot be parsed.")
+)
+NOT_AUTHENTICATED = ProblemType(
+    "not-authenticated", _("Authentication required"), 401, _("Send credentials.")
+)
+INVALID_CREDENTIALS = ProblemType(
+    "invalid-credentials",
+    _("Invalid credentials"),
+    401,
+    _("The credentials that were sent are not accepted."),
+)
+INVALID_TOKEN = ProblemType(
+    "invalid-token",
+    _("Invalid access token"),
+    401,
+    _("The access token is malformed, expired, revoked or not for this API."),
+)
+PERMISSION_DENIED = ProblemType(
+    "permission-denied", _("Permission denied"), 403, _("The caller may not do this.")
+)
+INSUFFICIENT_SCOPE = ProblemType(
+    "insufficient-scope",
+    _("Insufficient scope"),
+    403,
+    _("The access token lacks a scope. Ask the issuer for one that has it."),
+    {"scope": _TEXT},
+)
+NOT_FOUND = ProblemType(
+    "not-found", _("Not found"), 404, _("There is no such resource for this caller.")
+)
+METHOD_NOT_ALLOWED = ProblemType(
+    "method-not-allowed",
+    _("Method not allowed"),
+    405,
+    _("`Allow` lists the methods that this resource has."),
+)
+NOT_ACCEPTABLE = ProblemType(
+    "not-acceptable",
+    _("Not acceptable"),
+    406,
+    _("No representation fits the Accept header."),
+)
+UNSUPPORTED_MEDIA_TYPE = ProblemType(
+    "unsupported-media-type",
+    _("Unsupported media type"),
+    415,
+    _("The body is in a format that this resource does not read."),
+)
+THROTTLED = ProblemType(
+    "throttled", _("Too many requests"), 429, _("`Retry-After` says when to try again.")
+)
+SERVER_ERROR = ProblemType(
+    "server-error", _("Internal server error"), 500, _("The fault is on our side.")
+)
+
+INVALID_CURSOR = ProblemType(
+    "invalid-cursor",
+    _("Invalid cursor"),
+    400,
+    _(
+        "The cursor is not one that this API gave out for this list, ordering and"
+        " filter. Start again without it."
+    ),
+    {"parameter": _TEXT},
+)
+INVALID_PAGE_SIZE = ProblemType(
+    "invalid-page-size",
+    _("Invalid page size"),
+    400,
+    _("The page size must be a whole number from 1 to `maximum`."),
+    {"parameter": _TEXT, "maximum": _INTEGER},
+)
+
+PRECONDITION_FAILED = ProblemType(
+    "precondition-failed",
+    _("Precondition failed"),
+    412,
+    _("The resource has changed since it was read. Read it again, then decide."),
+)
+PRECONDITION_REQUIRED = ProblemType(
+    "precondition-required",
+    _("Precondition required"),
+    428,
+    _("Read the resource and send its ETag as If-Match with the write."),
+)
+EDIT_CONFLICT = ProblemType(
+    "edit-conflict",
+    _("Edit conflict"),
+    409,
+    _("Others kept changing the resource at the same time. Try again."),
+)
+
+# The titles are those of draft-ietf-httpapi-idempotency-key-header.
+IDEMPOTENCY_KEY_MISSING = ProblemType(
+    "idempotency-key-missing",
+    _("Idempotency-Key is missing"),
+    400,
+    _("This operation needs an Idempotency-Key header with a fresh unique value."),
+)
+IDEMPOTENCY_KEY_MALFORMED = ProblemType(
+    "idempotency-key-malformed",
+    _("Idempotency-Key is malformed"),
+    400,
+    _("The key must be 1 to 255 visible ASCII characters, bare or as a string."),
+)
+IDEMPOTENCY_KEY_ANONYMOUS = ProblemType(
+    "idempotency-key-anonymous",
+    _("Idempotency-Key needs an authenticated caller"),
+    400,
+    _("Answers are kept for the caller alone, so it must be known who that is."),
+)
+IDEMPOTENCY_KEY_REUSED = ProblemType(
+    "idempotency-key-reused",
+    _("Idempotency-Key is already used"),
+    422,
+    _("The key was used with another payload. Use a fresh key for a new request."),
+)
+IDEMPOTENCY_IN_PROGRESS = ProblemType(
+    "idempotency-in-progress",
+    _("A request is outstanding for this Idempotency-Key"),
+    409,
+    _("The first request is still running. Retry after `Retry-After` seconds."),
+)
+IDEMPOTENCY_RESPONSE_NOT_KEPT = ProblemType(
+    "idempotency-response-not-kept",
+    _("The first response was not kept"),
+    409,
+    _("The first request succeeded, but its answer was too long to be kept."),
+)
+
+AUTHENTICATION_UNAVAILABLE = ProblemType(
+    "authentication-unavailable",
+    _("Authentication is unavailable"),
+    503,
+    _("The issuer's keys cannot be had right now. The token was not judged."),
+)

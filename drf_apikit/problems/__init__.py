@@ -1,0 +1,19 @@
+"""Problem details: every failure as one RFC 9457 document.
+
+REST_FRAMEWORK = {
+    "EXCEPTION_HANDLER": "drf_apikit.problems.exception_handler",
+}
+"""
+
+from drf_apikit.exceptions import Problem
+from drf_apikit.problem_types import ProblemType
+from drf_apikit.problems.document import MEDIA_TYPE, ProblemResponse
+from drf_apikit.problems.handler import exception_handler
+
+__all__ = [
+    "MEDIA_TYPE",
+    "Problem",
+    "ProblemResponse",
+    "ProblemType",
+    "exception_handler",
+]

@@ -1,0 +1,28 @@
+"""Signals for audit and metrics. None of them carries a token, key or body."""
+
+from django.dispatch import Signal
+
+__all__ = [
+    "idempotency_conflicted",
+    "idempotency_executed",
+    "idempotency_mismatched",
+    "idempotency_replayed",
+    "token_rejected",
+]
+
+#: A protected operation ran and its answer was stored.
+#: Arguments: `request`, `scope` (the digest that names the record).
+idempotency_executed = Signal()
+
+#: A stored answer was sent again. Arguments: `request`, `scope`.
+idempotency_replayed = Signal()
+
+#: A retry came while the first request was running. Arguments: `request`, `scope`.
+idempotency_conflicted = Signal()
+
+#: A key came again with another payload. Arguments: `request`, `scope`.
+idempotency_mismatched = Signal()
+
+#: An access token was refused. Arguments: `request`, `reason`
+#: (`drf_apikit.jose.Reason`), `issuer` (the trusted issuer, or None).
+token_rejected = Signal()
