@@ -1,7 +1,5 @@
 """The provider's Django app."""
 
-from __future__ import annotations
-
 from django.apps import AppConfig
 from django.core import checks
 

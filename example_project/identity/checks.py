@@ -1,18 +1,17 @@
 """System checks that keep this provider out of production."""
 
-from __future__ import annotations
-
 from typing import Any
 
-from django.conf import settings
 from django.core import checks
+
+from identity import environment
 
 __all__ = ["check_deployment", "check_guard"]
 
 
 def check_guard(**_options: Any) -> list[checks.CheckMessage]:
     """Report `identity.E001` when the provider must not serve (see `wsgi`)."""
-    refusal: str | None = settings.IDENTITY.refusal
+    refusal: str | None = environment.current().refusal
     return [checks.Error(refusal, id="identity.E001")] if refusal else []
 
 

@@ -1,17 +1,15 @@
 """What the environment says about this development provider."""
 
-from __future__ import annotations
-
 import ipaddress
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "ACCESS_TOKEN_SECONDS",
@@ -23,6 +21,7 @@ __all__ = [
     "SECRET_KEY",
     "SIGNING_KEY_FILE",
     "Environment",
+    "current",
 ]
 
 ISSUER = "IDENTITY_ISSUER"
@@ -39,6 +38,10 @@ DEVELOPMENT = "development"
 DEFAULT_ISSUER = "http://localhost:8001"
 DEFAULT_RESOURCE = "http://127.0.0.1:8000"
 DEFAULT_ACCESS_TOKEN_SECONDS = "3600"
+DATABASE = "identity.sqlite3"
+KEY_FILE = "identity_signing_key.pem"
+
+BASE_DIR = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,13 @@ class Environment:
     allow: str
 
     @classmethod
-    def read(cls, variables: Mapping[str, str], folder: Path) -> Environment:
+    def read(cls, variables: Mapping[str, str], folder: Path) -> Self:
         """Read `variables`; files that are not named live in `folder`.
 
         Raises ImproperlyConfigured with the variable's name for a bad value.
         """
-        database = variables.get(DATABASE_URL) or f"sqlite:///{folder}/identity.sqlite3"
-        key_file = variables.get(SIGNING_KEY_FILE) or folder / "identity_signing_key.pem"
+        database = variables.get(DATABASE_URL) or f"sqlite:///{folder}/{DATABASE}"
+        key_file = variables.get(SIGNING_KEY_FILE) or folder / KEY_FILE
         return cls(
             issuer=_origin(variables.get(ISSUER) or DEFAULT_ISSUER),
             resource=_absolute_uri(variables.get(RESOURCE) or DEFAULT_RESOURCE),
@@ -101,6 +104,12 @@ class Environment:
             "provider is for development only. Point the API at a real provider, or "
             f"set {ALLOW}={DEVELOPMENT} when this is a development network."
         )
+
+
+@lru_cache(maxsize=1)
+def current() -> Environment:
+    """Return what the environment of this process says."""
+    return Environment.read(os.environ, BASE_DIR)
 
 
 def _origin(value: str) -> str:

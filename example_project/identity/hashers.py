@@ -1,7 +1,5 @@
 """Password hashing at development speed."""
 
-from __future__ import annotations
-
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 __all__ = ["DevelopmentPasswordHasher"]

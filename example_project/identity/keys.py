@@ -1,20 +1,15 @@
 """The provider's signing key: one file, made on first use."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os
 import secrets
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["derived_secret", "private_key", "signing_key_pem"]
 

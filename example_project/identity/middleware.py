@@ -1,13 +1,8 @@
 """Headers that every answer of the provider carries."""
 
-from __future__ import annotations
+from collections.abc import Callable
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 __all__ = ["ContentSecurityPolicyMiddleware"]
 

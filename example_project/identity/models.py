@@ -1,7 +1,5 @@
 """Who can sign in, and what this provider adds to the toolkit's clients."""
 
-from __future__ import annotations
-
 import uuid
 from typing import ClassVar
 
@@ -49,7 +47,7 @@ class ClientPolicy(models.Model):
         help_text="Scopes that it may ask for; null for all that suit its grant.",
     )
 
-    objects: ClassVar[models.Manager[ClientPolicy]] = models.Manager()
+    objects: ClassVar[models.Manager["ClientPolicy"]] = models.Manager()
 
     class Meta:
         """Django's names for it."""

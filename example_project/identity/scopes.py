@@ -1,54 +1,17 @@
-"""Which scopes a client may ask for."""
+"""The scopes that tokens of this provider can have, with their texts for people."""
 
-# The toolkit ships no types, so its classes are `Any` to a type checker.
-# mypy: disallow-subclassing-any=False
+from typing import Final
 
-from __future__ import annotations
+__all__ = ["ALL_SCOPES", "API_SCOPES", "PERSON_SCOPES"]
 
-from typing import TYPE_CHECKING, Any
-
-from django.conf import settings
-from identity.models import ClientPolicy
-from oauth2_provider.scopes import BaseScopes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["ClientScopes", "policy_of"]
-
-
-def policy_of(application: Any) -> ClientPolicy:
-    """Return the client's policy; one that was never given has the defaults."""
-    return ClientPolicy.objects.filter(application=application).first() or (
-        ClientPolicy(application=application)
-    )
-
-
-class ClientScopes(BaseScopes):
-    """All scopes for people's clients, the API's for machines, or the client's own."""
-
-    def get_all_scopes(self) -> Mapping[str, str]:
-        """Return every scope with its text for the consent page."""
-        return {**settings.PERSON_SCOPES, **settings.API_SCOPES}
-
-    def get_available_scopes(
-        self, application: Any = None, request: Any = None
-    ) -> list[str]:
-        """Return what `application` may ask for; without one, every scope."""
-        del request
-        if application is None:
-            return list(self.get_all_scopes())
-        suitable = (
-            settings.API_SCOPES
-            if application.allows_grant_type(application.GRANT_CLIENT_CREDENTIALS)
-            else self.get_all_scopes()
-        )
-        own = policy_of(application).scopes
-        return [scope for scope in suitable if own is None or scope in own]
-
-    def get_default_scopes(
-        self, application: Any = None, request: Any = None
-    ) -> list[str]:
-        """Return what a request gets that names no scope: the API's, if allowed."""
-        available = self.get_available_scopes(application, request)
-        return [scope for scope in available if scope in settings.API_SCOPES]
+API_SCOPES: Final = {
+    "ledger:read": "See your accounts and transfers",
+    "ledger:write": "Make transfers and change accounts",
+}
+PERSON_SCOPES: Final = {
+    "openid": "Know who you are",
+    "profile": "See your name",
+    "email": "See your e-mail address",
+    "offline_access": "Keep access while you are away",
+}
+ALL_SCOPES: Final = PERSON_SCOPES | API_SCOPES

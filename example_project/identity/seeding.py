@@ -1,16 +1,15 @@
 """Bring users and clients into the provider's database."""
 
-from __future__ import annotations
-
 import secrets
 from typing import Any, Final
 
 from django.contrib.auth.hashers import check_password
 from django.db import transaction
+from oauth2_provider.models import get_application_model
+
 from identity.models import ClientPolicy, User
 from identity.spec import Client, Spec
 from identity.spec import User as UserSpec
-from oauth2_provider.models import get_application_model
 
 __all__ = ["seed"]
 

@@ -7,19 +7,15 @@ production point the API at a real provider and leave this package out.
 Environment variables: see `identity.environment`.
 """
 
-from __future__ import annotations
-
-import os
-from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from identity.environment import Environment
+
+from identity import environment
 from identity.keys import derived_secret, signing_key_pem
+from identity.scopes import ALL_SCOPES
 
-BASE_DIR = Path(__file__).resolve().parents[1]
-
-IDENTITY = Environment.read(os.environ, BASE_DIR)
+IDENTITY = environment.current()
 _SIGNING_KEY = signing_key_pem(IDENTITY.signing_key_file)
 
 DEBUG = False
@@ -97,17 +93,6 @@ LOGGING = {
     },
 }
 
-API_SCOPES = {
-    "ledger:read": "See your accounts and transfers",
-    "ledger:write": "Make transfers and change accounts",
-}
-PERSON_SCOPES = {
-    "openid": "Know who you are",
-    "profile": "See your name",
-    "email": "See your e-mail address",
-    "offline_access": "Keep access while you are away",
-}
-
 _GRANT_TYPES = ["authorization_code", "client_credentials", "refresh_token"]
 _CLIENT_AUTHENTICATION = ["client_secret_basic", "client_secret_post", "none"]
 
@@ -124,7 +109,7 @@ OAUTH2_PROVIDER = {
     "OAUTH2_VALIDATOR_CLASS": "identity.validators.IdentityValidator",
     "ACCESS_TOKEN_GENERATOR": "identity.tokens.generate_access_token",
     # Without it, refresh tokens would come from the generator above.
-    "REFRESH_TOKEN_GENERATOR": "oauthlib.common.generate_token",
+    "REFRESH_TOKEN_GENERATOR": "identity.tokens.generate_refresh_token",
     "RESOURCE_SERVER_TOKEN_RESOURCE_VALIDATOR": "identity.validators.accept_audience",
     "ACCESS_TOKEN_EXPIRE_SECONDS": IDENTITY.access_token_seconds,
     "ID_TOKEN_EXPIRE_SECONDS": 3600,
@@ -142,6 +127,6 @@ OAUTH2_PROVIDER = {
     "COMPLIANT_BCP_RFC9700_REDIRECT_URI_MATCHING": True,
     "COMPLIANT_BCP_RFC9700_REFRESH_TOKEN": True,
     "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
-    "SCOPES_BACKEND_CLASS": "identity.scopes.ClientScopes",
-    "SCOPES": PERSON_SCOPES | API_SCOPES,
+    "SCOPES_BACKEND_CLASS": "identity.policies.ClientScopes",
+    "SCOPES": ALL_SCOPES,
 }

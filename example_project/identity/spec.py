@@ -4,13 +4,11 @@ It imports neither Django's models nor its settings, so that the process that
 starts the provider can use it with its own settings.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, Final, Literal, TypeVar, get_args
+from typing import Any, Final, Literal, Self, TypeVar, get_args
 
 __all__ = [
     "AccessTokenFormat",
@@ -112,7 +110,7 @@ class Spec:
     clients: Sequence[Client] = field(default_factory=tuple)
 
     @classmethod
-    def from_json(cls, text: str) -> Spec:
+    def from_json(cls, text: str) -> Self:
         """Read a specification. Raises SpecError for anything unexpected in it."""
         try:
             data = json.loads(text)

@@ -1,22 +1,26 @@
 """Access tokens as RFC 9068 says, and the signature check of ID token hints."""
 
-from __future__ import annotations
-
 import time
 import uuid
 from functools import lru_cache
 from typing import Any
 
 import jwt
-from django.conf import settings
-from identity.keys import private_key
-from identity.models import ClientPolicy
-from identity.scopes import policy_of
 from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.utils import jwk_from_pem
 from oauthlib.common import generate_token
 
-__all__ = ["generate_access_token", "id_token_claims", "subject_for"]
+from identity import environment
+from identity.keys import private_key
+from identity.models import ClientPolicy
+from identity.policies import policy_of
+
+__all__ = [
+    "generate_access_token",
+    "generate_refresh_token",
+    "id_token_claims",
+    "subject_for",
+]
 
 ALGORITHM = "RS256"
 
@@ -36,6 +40,12 @@ def generate_access_token(request: Any, refresh_token: bool = False) -> str:
     return _sign(_access_token_claims(request))
 
 
+def generate_refresh_token(request: Any, refresh_token: bool = True) -> str:
+    """Return a new refresh token, opaque for every client."""
+    del request, refresh_token
+    return str(generate_token())
+
+
 def id_token_claims(token: str) -> dict[str, Any] | None:
     """Return the claims of an ID token that this provider signed, expired or not.
 
@@ -46,7 +56,7 @@ def id_token_claims(token: str) -> dict[str, Any] | None:
             token,
             private_key(oauth2_settings.OIDC_RSA_PRIVATE_KEY).public_key(),
             algorithms=[ALGORITHM],
-            issuer=settings.IDENTITY.issuer,
+            issuer=environment.current().issuer,
             options={
                 "verify_exp": False,
                 "verify_aud": False,
@@ -73,7 +83,7 @@ def _access_token_claims(request: Any) -> dict[str, Any]:
     audiences: list[str] = request.resource
     now = int(time.time())
     return {
-        "iss": settings.IDENTITY.issuer,
+        "iss": environment.current().issuer,
         "sub": subject_for(None if is_machine else request.user, client_id),
         "aud": audiences[0] if len(audiences) == 1 else audiences,
         "client_id": client_id,

@@ -5,11 +5,10 @@ this provider offers are in it, so there is no device flow, no registration and 
 client management.
 """
 
-from __future__ import annotations
-
 from django.urls import include, path
 from django.views.decorators.cache import cache_control
 from django.views.generic import TemplateView
+
 from identity.views import authorization, endpoints, logout, pages
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
@@ -31,9 +30,7 @@ protocol_urlpatterns = [
         name="oauth-server-metadata",
     ),
     path(".well-known/jwks.json", endpoints.JwksView.as_view(), name="jwks-info"),
-    path(
-        "authorize/", authorization.AuthorizationView.as_view(), name="authorize"
-    ),
+    path("authorize/", authorization.AuthorizationView.as_view(), name="authorize"),
     path("token/", endpoints.TokenView.as_view(), name="token"),
     path("introspect/", endpoints.IntrospectionView.as_view(), name="introspect"),
     path("revoke/", endpoints.RevocationView.as_view(), name="revoke-token"),

@@ -3,18 +3,18 @@
 # The toolkit ships no types, so its classes are `Any` to a type checker.
 # mypy: disallow-subclassing-any=False
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.utils import timezone
-from identity.tokens import id_token_claims, subject_for
 from oauth2_provider.models import get_access_token_model, get_application_model
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidRequestError
+
+from identity import environment
+from identity.tokens import id_token_claims, subject_for
 
 __all__ = ["SESSION_USER", "IdentityValidator", "accept_audience"]
 
@@ -62,18 +62,35 @@ class IdentityValidator(OAuth2Validator):
                 "code_challenge_method S256.",
                 request=request,
             )
+        return True
+
+    def validate_response_type(
+        self,
+        client_id: str,
+        response_type: str,
+        client: Any,
+        request: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> bool:
+        """Refuse a nonce that the database has no room for, too."""
         if len(request.nonce or "") > NONCE_LENGTH:
             raise InvalidRequestError(
                 description=f"nonce is longer than {NONCE_LENGTH} characters.",
                 request=request,
             )
-        return True
+        allowed: bool = super().validate_response_type(
+            client_id, response_type, client, request, *args, **kwargs
+        )
+        return allowed
 
     def validate_redirect_uri(
         self, client_id: str, redirect_uri: str, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
         """Refuse URIs that do not parse, such as one with a port above 65535."""
         try:
+            if urlsplit(redirect_uri).port == 0:
+                return False
             allowed: bool = super().validate_redirect_uri(
                 client_id, redirect_uri, request, *args, **kwargs
             )
@@ -138,7 +155,7 @@ class IdentityValidator(OAuth2Validator):
 
     def _check_and_set_request_resource(self, request: Any) -> None:
         super()._check_and_set_request_resource(request)
-        request.resource = request.resource or [settings.IDENTITY.resource]
+        request.resource = request.resource or [environment.current().resource]
 
     def _validate_resource_uris(self, request: Any, resources: list[str]) -> None:
         try:

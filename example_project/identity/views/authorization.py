@@ -1,21 +1,20 @@
-"""The authorization endpoint: who is it, and may the client have this?"""
+"""The authorization endpoint: who is it, and may the client have this."""
 
 # The toolkit ships no types, so its classes are `Any` to a type checker.
 # mypy: disallow-subclassing-any=False
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from identity.validators import SESSION_USER
-from identity.views.base import Page, error_page
 from oauth2_provider.exceptions import OAuthToolkitError
 from oauth2_provider.models import get_application_model
 from oauth2_provider.views import AuthorizationView as ToolkitAuthorizationView
 from oauthlib.openid.connect.core.exceptions import ConsentRequired
+
+from identity import environment
+from identity.validators import SESSION_USER
+from identity.views.base import Page, error_page
 
 __all__ = ["AuthorizationView"]
 
@@ -59,9 +58,7 @@ class AuthorizationView(Page, ToolkitAuthorizationView):
                 self.request, kwargs["status"], error.error, error.description
             )
         if "none" in self.prompt:
-            error = ConsentRequired(
-                request=None, state=context["state"] if "state" in context else None
-            )
+            error = ConsentRequired(state=context["state"])
             refusal = OAuthToolkitError(error, redirect_uri=context["redirect_uri"])
             redirect: HttpResponse = self.error_response(
                 refusal, context["application"]
@@ -70,11 +67,20 @@ class AuthorizationView(Page, ToolkitAuthorizationView):
         page: HttpResponse = super().render_to_response(context, **kwargs)
         return page
 
+    def error_response(self, error: Any, application: Any, **kwargs: Any) -> Any:
+        """Send the error to the client, or show it when oauthlib forgot to whom."""
+        cause = error.oauthlib_error
+        if not cause.redirect_uri:
+            return error_page(
+                self.request, cause.status_code, cause.error, cause.description
+            )
+        return super().error_response(error, application, **kwargs)
+
     def redirect(self, redirect_to: str, application: Any) -> HttpResponse:
         """Name the issuer in every answer, errors too (RFC 9207 section 2)."""
         if "iss" not in parse_qs(urlsplit(redirect_to).query):
             separator = "&" if urlsplit(redirect_to).query else "?"
-            issuer = quote(settings.IDENTITY.issuer, safe="")
+            issuer = quote(environment.current().issuer, safe="")
             redirect_to = f"{redirect_to}{separator}iss={issuer}"
         response: HttpResponse = super().redirect(redirect_to, application)
         return response

@@ -1,7 +1,5 @@
 """Bad input gets a proper answer: an OAuth error or a page, never a 500."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 
@@ -26,9 +24,7 @@ logger = logging.getLogger("identity")
 class Page(View):
     """A view for people: bad input gives the error page."""
 
-    def dispatch(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer the request; parameters that nobody can read are refused."""
         if (problem := _unreadable(request)) is not None:
             return self.refuse(problem)

@@ -3,21 +3,20 @@
 # The toolkit ships no types, so its classes are `Any` to a type checker.
 # mypy: disallow-subclassing-any=False
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from identity.tokens import subject_for
-from identity.views.base import Endpoint, error_document
 from oauth2_provider import views as toolkit
 from oauth2_provider.models import get_access_token_model
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.common import Request
+
+from identity import environment
+from identity.tokens import subject_for
+from identity.views.base import Endpoint, error_document
 
 __all__ = [
     "DiscoveryView",
@@ -64,6 +63,9 @@ class TokenView(Endpoint, toolkit.TokenView):
         request.POST = _only(TOKEN_PARAMETERS, request.POST)
         with transaction.atomic():
             response: HttpResponse = super().post(request, *args, **kwargs)
+        # Errors that come up late lack the headers that oauthlib gives the others.
+        response.headers["Content-Type"] = "application/json"
+        response.headers["Cache-Control"] = "no-store"
         return response
 
 
@@ -99,9 +101,12 @@ class IntrospectionView(Endpoint, OAuthLibMixin):
 
     def _is_confidential_client(self, request: HttpRequest) -> bool:
         core = self.get_oauthlib_core()
-        asker = Request(*core._extract_params(request))
-        known = core.server.request_validator.authenticate_client(asker)
-        return known and asker.client.client_type == asker.client.CLIENT_CONFIDENTIAL
+        body, headers = request.POST.urlencode(), core.extract_headers(request)
+        asker = Request(request.path, "POST", body, headers)
+        if not core.server.request_validator.authenticate_client(asker):
+            return False
+        client = asker.client
+        return bool(client.client_type == client.CLIENT_CONFIDENTIAL)
 
 
 class DiscoveryView(Endpoint, toolkit.ConnectDiscoveryInfoView):
@@ -146,7 +151,7 @@ def _describe(value: str) -> dict[str, Any]:
     client_id = token.application.client_id
     document = {
         "active": True,
-        "iss": settings.IDENTITY.issuer,
+        "iss": environment.current().issuer,
         "sub": subject_for(token.user, client_id),
         "aud": token.resource,
         "client_id": client_id,

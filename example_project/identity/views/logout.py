@@ -3,14 +3,10 @@
 # The toolkit ships no types, so its classes are `Any` to a type checker.
 # mypy: disallow-subclassing-any=False
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from identity.tokens import id_token_claims
-from identity.views.base import Page, error_page
 from oauth2_provider.exceptions import (
     InvalidIDTokenError,
     InvalidOIDCClientError,
@@ -19,6 +15,9 @@ from oauth2_provider.exceptions import (
 )
 from oauth2_provider.models import get_application_model
 from oauth2_provider.views import RPInitiatedLogoutView
+
+from identity.tokens import id_token_claims
+from identity.views.base import Page, error_page
 
 __all__ = ["LogoutView"]
 

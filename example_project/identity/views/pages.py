@@ -1,17 +1,17 @@
 """Pages of the provider itself: home, sign-in, errors, and its health."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.views import LoginView as DjangoLoginView
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.generic import TemplateView
+
+from identity import environment
+from identity.scopes import ALL_SCOPES
 from identity.views.base import Page, error_page
 
 __all__ = [
@@ -47,14 +47,14 @@ class HomeView(Page, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the addresses that a client's configuration needs."""
-        issuer = settings.IDENTITY.issuer
+        issuer = environment.current().issuer
         return super().get_context_data(
             issuer=issuer,
-            resource=settings.IDENTITY.resource,
+            resource=environment.current().resource,
             endpoints=[
                 (name, issuer + _path(view)) for name, view in ENDPOINTS.items()
             ],
-            scopes=settings.PERSON_SCOPES | settings.API_SCOPES,
+            scopes=ALL_SCOPES,
             user=self.request.user,
             **kwargs,
         )

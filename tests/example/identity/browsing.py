@@ -1,7 +1,5 @@
 """A person with a browser: follows links, fills in forms, keeps cookies."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import secrets

@@ -3,8 +3,6 @@
 `with running_provider(folder) as provider:` is all that other suites need.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess
@@ -15,8 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
+import jwt
 import requests
+
 from demo.guardian import Guardian
 from identity import environment as names
 from identity.spec import Client, Spec, User
@@ -93,6 +94,43 @@ class Provider:
         if secret := self.clients[client].client_secret:
             body["client_secret"] = secret
         return self.request("POST", "/token/", data=body)
+
+    def exchange(
+        self, client: str, code: str, verifier: str, **parameters: Any
+    ) -> requests.Response:
+        """Exchange an authorization code for tokens."""
+        return self.token(
+            client,
+            grant_type="authorization_code",
+            code=code,
+            redirect_uri=CALLBACK,
+            code_verifier=verifier,
+            **parameters,
+        )
+
+    def introspect(self, token: str) -> requests.Response:
+        """Ask what a token means, as the first client that has a secret."""
+        asker = next(each for each in self.clients.values() if each.client_secret)
+        pair = (quote(asker.client_id, safe=""), quote(asker.client_secret, safe=""))
+        return self.request("POST", "/introspect/", auth=pair, data={"token": token})
+
+    def verified(self, token: str, audience: str | None = None) -> Any:
+        """Check a token with the published keys; return its header and payload.
+
+        The audience is the default resource's for access tokens unless given.
+        Raises jwt.PyJWTError.
+        """
+        keys = self.request("GET", "/.well-known/jwks.json").json()["keys"]
+        key_id = jwt.get_unverified_header(token)["kid"]
+        [key] = [key for key in keys if key["kid"] == key_id]
+        return jwt.decode_complete(
+            token,
+            jwt.PyJWK(key),
+            algorithms=["RS256"],
+            issuer=self.issuer,
+            audience=audience or self.resource,
+            options={"require": ["iss", "sub", "aud", "exp", "iat", "jti"]},
+        )
 
 
 @contextmanager

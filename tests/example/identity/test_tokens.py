@@ -1,31 +1,12 @@
-from __future__ import annotations
-
 import stat
-from typing import Any
 from urllib.parse import quote
 
 import jwt
 import pytest
-import requests
+
 from identity.spec import subject_of
-
 from tests.example.identity.browsing import Browser, Proof
-from tests.example.identity.running import CALLBACK, Provider
-
-
-def verified(provider: Provider, token: str, audience: str | None = None) -> Any:
-    """Check a token as an API does: by the provider's published keys."""
-    jwks = provider.request("GET", "/.well-known/jwks.json").json()
-    header = jwt.get_unverified_header(token)
-    [key] = [key for key in jwks["keys"] if key["kid"] == header["kid"]]
-    return jwt.decode_complete(
-        token,
-        jwt.PyJWK(key),
-        algorithms=["RS256"],
-        issuer=provider.issuer,
-        audience=audience or provider.resource,
-        options={"require": ["iss", "sub", "aud", "exp", "iat", "jti"]},
-    )
+from tests.example.identity.running import Provider
 
 
 def test_client_credentials_give_an_rfc_9068_token(provider: Provider) -> None:
@@ -35,7 +16,7 @@ def test_client_credentials_give_an_rfc_9068_token(provider: Provider) -> None:
     body = response.json()
     assert body.keys() == {"access_token", "expires_in", "token_type", "scope"}
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 3600)
-    decoded = verified(provider, body["access_token"])
+    decoded = provider.verified(body["access_token"])
     assert decoded["header"].keys() == {"alg", "typ", "kid"}
     assert decoded["header"]["typ"] == "at+jwt"
     claims = decoded["payload"]
@@ -59,8 +40,7 @@ def test_client_authenticates_in_the_header(provider: Provider) -> None:
 
 def test_token_ids_differ(provider: Provider) -> None:
     ids = {
-        verified(
-            provider,
+        provider.verified(
             provider.token("machine", grant_type="client_credentials").json()[
                 "access_token"
             ],
@@ -90,7 +70,7 @@ def test_resource_becomes_the_audience(
         "machine", grant_type="client_credentials", resource=resource
     ).json()["access_token"]
     expected = audience if isinstance(audience, str) else audience[0]
-    assert verified(provider, token, expected)["payload"]["aud"] == audience
+    assert provider.verified(token, expected)["payload"]["aud"] == audience
 
 
 def test_scope_is_narrowed(provider: Provider) -> None:
@@ -98,7 +78,7 @@ def test_scope_is_narrowed(provider: Provider) -> None:
         "machine", grant_type="client_credentials", scope="ledger:read"
     ).json()
     assert body["scope"] == "ledger:read"
-    assert verified(provider, body["access_token"])["payload"]["scope"] == (
+    assert provider.verified(body["access_token"])["payload"]["scope"] == (
         "ledger:read"
     )
 
@@ -124,7 +104,7 @@ def test_opaque_token_is_understood_by_introspection_only(provider: Provider) ->
     ]
     with pytest.raises(jwt.DecodeError):
         jwt.get_unverified_header(token)
-    described = introspect(provider, token).json()
+    described = provider.introspect(token).json()
     assert described.pop("exp") - described.pop("iat") == 3600
     assert described == {
         "active": True,
@@ -142,15 +122,15 @@ def test_introspection_describes_a_persons_jwt(
 ) -> None:
     proof = Proof()
     code = browser.obtain_code("web", "ada", proof)
-    tokens = exchange(provider, "web", code, proof).json()
-    described = introspect(provider, tokens["access_token"]).json()
+    tokens = provider.exchange("web", code, proof.verifier).json()
+    described = provider.introspect(tokens["access_token"]).json()
     assert described["active"] is True
     assert described["sub"] == subject_of("ada")
     assert described["username"] == "ada"
 
 
 def test_introspection_knows_nothing_of_strangers(provider: Provider) -> None:
-    response = introspect(provider, "no such token")
+    response = provider.introspect("no such token")
     assert response.status_code == 200
     assert response.json() == {"active": False}
 
@@ -184,35 +164,13 @@ def test_revoked_token_is_not_active(provider: Provider) -> None:
     token = provider.token("machine", grant_type="client_credentials").json()[
         "access_token"
     ]
-    assert introspect(provider, token).json()["active"] is True
+    assert provider.introspect(token).json()["active"] is True
     pair = ("machine", "machine-secret")
     response = provider.request("POST", "/revoke/", auth=pair, data={"token": token})
     assert response.status_code == 200
-    assert introspect(provider, token).json() == {"active": False}
+    assert provider.introspect(token).json() == {"active": False}
 
 
 def test_signing_key_is_the_owners_alone(provider: Provider) -> None:
     mode = (provider.folder / "signing_key.pem").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
-
-
-def introspect(provider: Provider, token: str) -> requests.Response:
-    return provider.request(
-        "POST",
-        "/introspect/",
-        auth=("machine", "machine-secret"),
-        data={"token": token},
-    )
-
-
-def exchange(
-    provider: Provider, client: str, code: str, proof: Proof, **parameters: Any
-) -> requests.Response:
-    return provider.token(
-        client,
-        grant_type="authorization_code",
-        code=code,
-        redirect_uri=CALLBACK,
-        code_verifier=proof.verifier,
-        **parameters,
-    )

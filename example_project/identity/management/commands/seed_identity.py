@@ -1,18 +1,14 @@
 """`manage.py seed_identity`: users and clients from a JSON document."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
 from identity.seeding import seed
 from identity.spec import Spec, SpecError
-
-if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
 
 __all__ = ["Command"]
 
