@@ -1,9 +1,9 @@
 """Which scopes a client may ask for."""
 
-from collections.abc import Mapping
-
 # The toolkit ships no types, so its classes are `Any` to a type checker.
 # mypy: disallow-subclassing-any=False
+
+from collections.abc import Mapping
 from typing import Any
 
 from oauth2_provider.scopes import BaseScopes

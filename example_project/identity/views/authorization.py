@@ -29,7 +29,7 @@ class AuthorizationView(Page, ToolkitAuthorizationView):
         super().setup(request, *args, **kwargs)
         request.META[SESSION_USER] = request.user
         self.prompt = set(request.GET.get("prompt", "").split())
-        parameters = request.GET.copy()
+        parameters: Any = request.GET.copy()
         parameters["approval_prompt"] = "force" if "consent" in self.prompt else "auto"
         request.GET = parameters
 

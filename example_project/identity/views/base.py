@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
@@ -24,17 +25,18 @@ logger = logging.getLogger("identity")
 class Page(View):
     """A view for people: bad input gives the error page."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Answer the request; parameters that nobody can read are refused."""
         if (problem := _unreadable(request)) is not None:
             return self.refuse(problem)
         try:
-            response = super().dispatch(request, *args, **kwargs)
+            return super().dispatch(request, *args, **kwargs)
         except ValueError:
             # oauthlib and the toolkit let the errors of URI parsers through.
             logger.warning("A request could not be read.", exc_info=True)
             return self.refuse("A parameter cannot be read.")
-        return response  # type: ignore[return-value]
 
     def refuse(self, description: str) -> HttpResponse:
         """Say what is wrong with the request, with status 400."""

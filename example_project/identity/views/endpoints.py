@@ -134,7 +134,7 @@ class JwksView(Endpoint, toolkit.JwksInfoView):
     """Give the public keys (RFC 7517)."""
 
 
-def _only(names: tuple[str, ...], parameters: QueryDict) -> QueryDict:
+def _only(names: tuple[str, ...], parameters: QueryDict) -> Any:
     known = QueryDict(mutable=True)
     for name in names:
         if name in parameters:

@@ -53,7 +53,7 @@ class Browser:
         self, client: str, proof: Proof | None = None, **parameters: Any
     ) -> str:
         """Return the address that a client sends people to; None leaves out."""
-        query = {
+        query: dict[str, Any] = {
             "response_type": "code",
             "client_id": client,
             "redirect_uri": CALLBACK,
