@@ -1,49 +1,13 @@
 """The users of a seeded ledger, and as whom the issuer's tokens come in."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-
 from django.contrib.auth.models import User
 
 from drf_apikit.models import ExternalIdentity
+from ledger.spec import People, Person
 
-__all__ = ["People", "Person", "write_people"]
+__all__ = ["write_people"]
 
 FIRST_NAMES = ("Ada", "Ben", "Chloe", "Dan", "Eva", "Finn", "Gita", "Hugo", "Ines")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """A user, with all the subjects that its tokens may name.
-
-    The id of a machine client is such a subject too: the client then acts as the
-    user. Without a password nobody signs in at the admin site.
-    """
-
-    username: str
-    subjects: Sequence[str] = ()
-    password: str | None = None
-    staff: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People:
-    """What one issuer's subjects are called here."""
-
-    issuer: str
-    persons: Sequence[Person]
-
-    @classmethod
-    def from_json(cls, text: str) -> "People":
-        """Read what `to_json` wrote; raises ValueError or TypeError otherwise."""
-        data = json.loads(text)
-        persons = [Person(**person) for person in data["persons"]]
-        return cls(issuer=data["issuer"], persons=persons)
-
-    def to_json(self) -> str:
-        """Write it for `manage.py seed_ledger`."""
-        return json.dumps(asdict(self))
 
 
 def write_people(people: People, customers: int) -> list[int]:

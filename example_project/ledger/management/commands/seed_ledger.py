@@ -1,5 +1,6 @@
 """Fill an empty ledger with books that look lived in."""
 
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from ledger.models import Account
-from ledger.people import People, write_people
+from ledger.people import write_people
 from ledger.progress import ProgressBar
 from ledger.seeding import ACCOUNTS, Books, write_books
+from ledger.spec import People
 
 __all__ = ["Command"]
 
@@ -44,7 +46,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         if Account.objects.exists():
             raise CommandError("The ledger has accounts already.")
-        bar = ProgressBar(self.stdout, rows, "transfers")
+        bar = ProgressBar(sys.stdout, rows, "transfers")
         bar.show(0)
         owners = write_people(people, ACCOUNTS // ACCOUNTS_PER_CUSTOMER)
         write_books(Books(rows), owners, bar.show)

@@ -1,0 +1,71 @@
+"""One HTTP request and its answer, over a connection of its own."""
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+__all__ = ["Answer", "Request", "send"]
+
+SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent. `$TOKEN` in a header stands for the access token."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; the names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def media_type(self) -> str:
+        """The type without its parameters."""
+        return self.headers.get("content-type", "").partition(";")[0]
+
+    @property
+    def json(self) -> Any:
+        """The parsed body, or None when it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def member(self, name: str) -> Any:
+        """Give a member of the body, None when there is none of that name."""
+        body = self.json
+        return body.get(name) if isinstance(body, dict) else None
+
+
+def send(request: Request, token: str = "") -> Answer:
+    """Send it directly, whatever proxies are set; raise OSError when that fails."""
+    parts = urlsplit(request.url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    headers = {
+        name: value.replace("$TOKEN", token) for name, value in request.headers.items()
+    }
+    try:
+        connection.request(request.method, path, request.body, headers)
+        response = connection.getresponse()
+        return Answer(
+            status=response.status,
+            headers={name.lower(): value for name, value in response.getheaders()},
+            body=response.read().decode(errors="replace"),
+        )
+    except http.client.HTTPException as error:
+        raise OSError(f"{request.url}: {error!r}") from error
+    finally:
+        connection.close()

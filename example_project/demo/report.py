@@ -1,0 +1,186 @@
+"""What the demo says on the terminal."""
+
+import json
+import os
+import shlex
+import shutil
+import textwrap
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, TextIO
+
+from demo.cast import APP_CLIENT, CUSTOMERS, OPERATOR, Cast
+from demo.exchange import Answer, Request
+from demo.steps import SCOPE, Step
+
+__all__ = ["Report"]
+
+INDENT = "   "
+NARROWEST, WIDEST = 60, 100
+LONGEST_VALUE = 48
+# Of an answer, the headers that the steps are about.
+HEADERS = ("etag", "idempotent-replayed", "location", "www-authenticate")
+STYLES = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "cyan": "36"}
+
+
+class Report:
+    """Writes headings, steps and verdicts; in colour on a terminal alone."""
+
+    def __init__(self, stream: TextIO, *, color: bool | None = None) -> None:
+        self._stream = stream
+        self._color = _wants_color(stream) if color is None else color
+        columns = shutil.get_terminal_size((80, 24)).columns
+        self.width = min(max(columns, NARROWEST), WIDEST)
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """Write one line."""
+        self._stream.write(f"{self._paint(text, style)}\n")
+        self._stream.flush()
+
+    def progress(self, text: str) -> None:
+        """Write what is being done now."""
+        self.line(text, "dim")
+
+    def heading(self, text: str) -> None:
+        """Write a heading with air around it."""
+        self.line()
+        self.line(text, "bold")
+
+    def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Write names and values in two columns."""
+        widest = max(len(name) for name, _ in pairs)
+        for name, value in pairs:
+            self.line(f"{INDENT}{name:<{widest}}  {value}")
+
+    def people(self, cast: Cast) -> None:
+        """Write who can sign in, with the secrets of this run."""
+        rows = [("", "password", "client for curl", "client secret")]
+        for name in (*CUSTOMERS, OPERATOR):
+            role = "staff, sees all" if name == OPERATOR else "customer"
+            client = cast.client_of(name)
+            secret = cast.client_secrets[name]
+            rows.append((f"{name} ({role})", cast.passwords[name], client, secret))
+        widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+        for number, row in enumerate(rows):
+            cells = (
+                f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
+            )
+            text = "  ".join(cells).rstrip()
+            self.line(f"{INDENT}{text}", "" if number else "dim")
+        self.line(f"{INDENT}{APP_CLIENT} is a public client for code flow with PKCE.")
+
+    def token(self, token: str, endpoint: str, client: str, secret: str) -> None:
+        """Write the token as a shell variable, and how to get a new one."""
+        self.line(f"TOKEN={token}")
+        self.line()
+        self.line(f"{INDENT}It lives for an hour. A fresh one, any time:", "dim")
+        self.line(
+            f"TOKEN=$(curl -s -u {shlex.quote(f'{client}:{secret}')} \\\n"
+            f"  -d grant_type=client_credentials -d 'scope={SCOPE}' \\\n"
+            f'  {endpoint} | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')'
+        )
+
+    def curl(self, number: int, step: Step) -> None:
+        """Write a step for pasting into a shell."""
+        self.line()
+        expected = ", ".join(each.text for each in step.expectations)
+        self.line(f"{INDENT}{number}. {step.title}", "bold")
+        for line in self._wrapped(f"expect {expected}"):
+            self.line(line, "dim")
+        self.line(_curl(step.request))
+
+    def verdict(
+        self, number: int, step: Step, answer: Answer, wrong: list[str]
+    ) -> None:
+        """Write a step that was made: what was sent, what came back, right or not."""
+        self.line()
+        mark, style = ("WRONG", "red") if wrong else ("ok", "green")
+        title = f"{number}. {step.title}"
+        gap = " " * max(1, self.width - len(title) - len(mark))
+        self.line(f"{self._paint(title, 'bold')}{gap}{self._paint(mark, style)}")
+        for line in _request_lines(step.request):
+            self._clipped(f"> {line}", "cyan")
+        for line in _answer_lines(answer):
+            self._clipped(f"< {line}")
+        for each in step.expectations:
+            if each.text in wrong:
+                self.line(f"{INDENT}  wrong: not so that {each.text}", "red")
+        right = [each.text for each in step.expectations if each.text not in wrong]
+        for line in self._wrapped(", ".join(right)):
+            self.line(line, "dim")
+
+    def _clipped(self, text: str, style: str = "") -> None:
+        room = self.width - len(INDENT)
+        if len(text) > room:
+            text = f"{text[: room - 3]}..."
+        self.line(f"{INDENT}{text}", style)
+
+    def _wrapped(self, text: str) -> list[str]:
+        return textwrap.wrap(
+            text, self.width, initial_indent=INDENT, subsequent_indent=INDENT
+        )
+
+    def _paint(self, text: str, style: str) -> str:
+        if not (self._color and style and text):
+            return text
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m"
+
+
+def _wants_color(stream: TextIO) -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def _curl(request: Request) -> str:
+    words = ["curl", "-i"]
+    if request.method != "GET" and not (request.method == "POST" and request.body):
+        words += ["-X", request.method]
+    lines = [f"{' '.join(words)} {shlex.quote(request.url)}"]
+    # In double quotes the shell puts the token in.
+    lines += [f"-H {_double_quoted(f'{n}: {v}')}" for n, v in request.headers.items()]
+    if request.body is not None:
+        lines.append(f"-d {shlex.quote(request.body)}")
+    return " \\\n  ".join(lines)
+
+
+def _double_quoted(text: str) -> str:
+    if "$TOKEN" not in text:
+        return shlex.quote(text)
+    return '"' + text.replace("$TOKEN", "${TOKEN}") + '"'
+
+
+def _request_lines(request: Request) -> list[str]:
+    path = "/" + request.url.split("/", 3)[3]
+    shown = [f"{n}: {v}" for n, v in request.headers.items() if n != "Content-Type"]
+    return [
+        f"{request.method} {path}",
+        *shown,
+        *([request.body] if request.body else []),
+    ]
+
+
+def _answer_lines(answer: Answer) -> list[str]:
+    try:
+        phrase = HTTPStatus(answer.status).phrase
+    except ValueError:
+        phrase = ""
+    lines = [f"{answer.status} {phrase}  {answer.media_type}".rstrip()]
+    shown = [name for name in HEADERS if name in answer.headers]
+    lines += [f"{name.title()}: {answer.headers[name]}" for name in shown]
+    if answer.body:
+        body = answer.json
+        lines.append(answer.body if body is None else json.dumps(_short(body)))
+    return lines
+
+
+def _short(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _short(member) for name, member in value.items()}
+        case list():
+            return f"{len(value)} items"
+        case str() if len(value) > LONGEST_VALUE:
+            return f"{value[: LONGEST_VALUE - 3]}..."
+        case _:
+            return value
