@@ -90,7 +90,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in item.iter_markers(COMPLIANCE):
-            item.user_properties.append((COMPLIANCE, _claim(item, marker)))
+            item.user_properties.append((COMPLIANCE, claim(item, marker)))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -180,7 +180,7 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true"}
 
 
-def _claim(item: pytest.Item, marker: pytest.Mark) -> tuple[str, str]:
+def claim(item: pytest.Item, marker: pytest.Mark) -> tuple[str, str]:
     match marker.args:
         case (str(spec), str(section)) if (
             not marker.kwargs and SPEC.fullmatch(spec) and SECTION.fullmatch(section)
