@@ -55,7 +55,7 @@ class AuthorizationView(Page, ToolkitAuthorizationView):
         """Show the consent page or an error; `prompt=none` shows nothing."""
         if error := context.get("error"):
             return error_page(
-                self.request, kwargs["status"], error.error, error.description
+                self.request, kwargs["status"], error.description, error=error.error
             )
         if "none" in self.prompt:
             error = ConsentRequired(state=context["state"])
@@ -72,7 +72,7 @@ class AuthorizationView(Page, ToolkitAuthorizationView):
         cause = error.oauthlib_error
         if not cause.redirect_uri:
             return error_page(
-                self.request, cause.status_code, cause.error, cause.description
+                self.request, cause.status_code, cause.description, error=cause.error
             )
         return super().error_response(error, application, **kwargs)
 

@@ -40,7 +40,7 @@ class Page(View):
 
     def refuse(self, description: str) -> HttpResponse:
         """Say what is wrong with the request, with status 400."""
-        return error_page(self.request, 400, "invalid_request", description)
+        return error_page(self.request, 400, description, error="invalid_request")
 
 
 @method_decorator(csrf_exempt, name="dispatch")
@@ -62,10 +62,20 @@ def error_document(status: int, error: str, description: str) -> HttpResponse:
 
 
 def error_page(
-    request: HttpRequest, status: int, error: str, description: str
+    request: HttpRequest,
+    status: int,
+    description: str,
+    *,
+    title: str = "This did not work",
+    error: str = "",
 ) -> HttpResponse:
-    """Return an error for a person to read."""
-    context = {"error": error, "description": description, "status": status}
+    """Return an error for a person to read; `error` is its OAuth code, if any."""
+    context = {
+        "title": title,
+        "description": description,
+        "error": error,
+        "status": status,
+    }
     return render(request, "identity/error.html", context, status=status)
 
 

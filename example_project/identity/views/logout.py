@@ -60,5 +60,5 @@ class LogoutView(Page, RPInitiatedLogoutView):
         if isinstance(error, LogoutDenied):
             return redirect("home")
         return error_page(
-            self.request, error.status_code, error.error, error.description
+            self.request, error.status_code, error.description, error=error.error
         )

@@ -52,7 +52,7 @@ class HomeView(Page, TemplateView):
             issuer=issuer,
             resource=environment.current().resource,
             endpoints=[
-                (name, issuer + _path(view)) for name, view in ENDPOINTS.items()
+                (name, issuer + reverse(view)) for name, view in ENDPOINTS.items()
             ],
             scopes=ALL_SCOPES,
             user=self.request.user,
@@ -81,34 +81,36 @@ def health(_request: HttpRequest) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django itself cannot read."""
     del exception
-    return error_page(request, 400, "Bad request", "The request cannot be read.")
+    return error_page(request, 400, "The request cannot be read.", title="Bad request")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that nobody may make."""
     del exception
-    return error_page(request, 403, "Not allowed", "You may not do this.")
+    return error_page(request, 403, "You may not do this.", title="Not allowed")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that did not come from a page of ours."""
     logger.warning("CSRF check failed: %s", reason)
     return error_page(
-        request, 403, "Please try again", "The form was too old, or not from here."
+        request,
+        403,
+        "The form was too old, or not from here.",
+        title="Please try again",
     )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an address that nothing has."""
     del exception
-    return error_page(request, 404, "Not found", "There is no page at this address.")
+    return error_page(
+        request, 404, "There is no page at this address.", title="Not found"
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer when this provider has a fault."""
-    return error_page(request, 500, "Server error", "Its log says what went wrong.")
-
-
-def _path(view: str) -> str:
-    # The discovery route is a regular expression with an optional slash.
-    return reverse(view)
+    return error_page(
+        request, 500, "Its log says what went wrong.", title="Server error"
+    )
