@@ -1,14 +1,14 @@
 """What the environment says about this development provider.
 
-| variable | meaning | default |
-| --- | --- | --- |
-| `IDENTITY_ISSUER` | scheme and host of the provider | `http://localhost:8001` |
-| `IDENTITY_RESOURCE` | audience of tokens whose request names none | `http://127.0.0.1:8000` |
-| `IDENTITY_DATABASE_URL` | the database | `identity.sqlite3` beside manage.py |
-| `IDENTITY_SIGNING_KEY_FILE` | RSA key in PEM form, made when absent | `identity_signing_key.pem` there |
-| `IDENTITY_SECRET_KEY` | Django's secret key | derived from the signing key |
-| `IDENTITY_ACCESS_TOKEN_SECONDS` | life of an access token | 3600 |
-| `IDENTITY_ALLOW` | `development` lets a host serve that is not loopback | empty |
+- `IDENTITY_ISSUER`: scheme and host of the provider (`http://localhost:8001`)
+- `IDENTITY_RESOURCE`: the audience of tokens whose request names none
+  (`http://127.0.0.1:8000`)
+- `IDENTITY_DATABASE_URL`: the database (`identity.sqlite3` beside manage.py)
+- `IDENTITY_SIGNING_KEY_FILE`: an RSA key in PEM form, made when absent
+  (`identity_signing_key.pem` beside manage.py)
+- `IDENTITY_SECRET_KEY`: Django's secret key (derived from the signing key)
+- `IDENTITY_ACCESS_TOKEN_SECONDS`: the life of an access token (3600)
+- `IDENTITY_ALLOW`: `development` lets a host serve that is not loopback (empty)
 """
 
 import ipaddress
