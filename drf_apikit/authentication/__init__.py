@@ -1,15 +1,17 @@
 """Authentication: a resource server for OpenID Connect access tokens.
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "drf_apikit.authentication.JWTBearerAuthentication",
-    ],
-}
-DRF_APIKIT = {
-    "AUTHENTICATION": {
-        "ISSUERS": {"https://id.example": {"AUDIENCE": "https://api.example"}},
-    },
-}
+In the settings:
+
+    REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": [
+            "drf_apikit.authentication.JWTBearerAuthentication",
+        ],
+    }
+    DRF_APIKIT = {
+        "AUTHENTICATION": {
+            "ISSUERS": {"https://id.example": {"AUDIENCE": "https://api.example"}},
+        },
+    }
 """
 
 from drf_apikit.authentication.bearer import JWTBearerAuthentication

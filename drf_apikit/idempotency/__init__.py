@@ -1,8 +1,10 @@
 """Idempotency-Key: a retry never repeats an effect.
 
-class PaymentViewSet(ModelViewSet):
-    @idempotent(required=True)
-    def create(self, request): ...
+On whatever has the effect:
+
+    class PaymentViewSet(ModelViewSet):
+        @idempotent(required=True)
+        def create(self, request): ...
 """
 
 from drf_apikit.idempotency.decorator import IdempotencyMixin, idempotent

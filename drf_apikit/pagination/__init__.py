@@ -1,7 +1,9 @@
 """Pagination: a true keyset behind DRF's cursor interface, with totals.
 
-class TransferViewSet(ReadOnlyModelViewSet):
-    pagination_class = CursorPagination
+On a view set, or for all of them in the settings:
+
+    class TransferViewSet(ReadOnlyModelViewSet):
+        pagination_class = CursorPagination
 """
 
 from drf_apikit.pagination.paginators import CursorPagination

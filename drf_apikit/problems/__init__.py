@@ -1,8 +1,10 @@
 """Problem details: every failure as one RFC 9457 document.
 
-REST_FRAMEWORK = {
-    "EXCEPTION_HANDLER": "drf_apikit.problems.exception_handler",
-}
+In the settings:
+
+    REST_FRAMEWORK = {
+        "EXCEPTION_HANDLER": "drf_apikit.problems.exception_handler",
+    }
 """
 
 from drf_apikit.exceptions import Problem
