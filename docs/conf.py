@@ -36,8 +36,8 @@ default_role = "code"
 
 html_theme = "furo"
 html_title = "drf-apikit"
-# The theme's own files are all that a page needs.
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 nitpick_ignore_regex = [
     # What other projects define; their inventories would have to be fetched.

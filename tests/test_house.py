@@ -115,6 +115,8 @@ def test_no_file_tells_of_a_machine_or_a_secret() -> None:
     found = [
         name_of(path)
         for path in tracked_files()
-        if path.is_file() and path != Path(__file__) and forbidden.search(path.read_bytes())
+        if path.is_file()
+        and path != Path(__file__)
+        and forbidden.search(path.read_bytes())
     ]
     assert not found

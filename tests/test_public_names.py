@@ -1,0 +1,43 @@
+"""The public interface, pinned: what is added or taken away is seen here."""
+
+import importlib
+from typing import Final
+
+import pytest
+
+PUBLIC: Final = {
+    "drf_apikit": {"__version__"},
+    "drf_apikit.authentication": {
+        "AccessToken",
+        "ClientPrincipal",
+        "HasScopes",
+        "JWTBearerAuthentication",
+        "any_of",
+    },
+    "drf_apikit.conditional": {"ConditionalMixin"},
+    "drf_apikit.idempotency": {"IdempotencyMixin", "idempotent"},
+    "drf_apikit.models": {"ExternalIdentity", "IdempotencyRecord"},
+    "drf_apikit.pagination": {"CursorPagination"},
+    "drf_apikit.problems": {
+        "MEDIA_TYPE",
+        "Problem",
+        "ProblemResponse",
+        "ProblemType",
+        "exception_handler",
+    },
+    "drf_apikit.signals": {
+        "idempotency_conflicted",
+        "idempotency_executed",
+        "idempotency_mismatched",
+        "idempotency_replayed",
+        "token_rejected",
+    },
+    "drf_apikit.testing": {"InMemoryIssuer", "assert_problem", "walk_pages"},
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_a_module_gives_these_names(module: str) -> None:
+    loaded = importlib.import_module(module)
+    assert set(loaded.__all__) == PUBLIC[module]
+    assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == []
