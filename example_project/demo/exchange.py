@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Answer", "Request", "send"]
+__all__ = ["TOKEN", "Answer", "Request", "send"]
 
+# In a header it stands for the access token; a shell reads it likewise.
+TOKEN = "${TOKEN}"
 SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent. `$TOKEN` in a header stands for the access token."""
+    """What is sent; `TOKEN` in a header stands for the access token."""
 
     method: str
     url: str
@@ -55,7 +57,7 @@ def send(request: Request, token: str = "") -> Answer:
     connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     headers = {
-        name: value.replace("$TOKEN", token) for name, value in request.headers.items()
+        name: value.replace(TOKEN, token) for name, value in request.headers.items()
     }
     try:
         connection.request(request.method, path, request.body, headers)

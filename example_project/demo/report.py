@@ -7,26 +7,39 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from demo.cast import APP_CLIENT, CUSTOMERS, OPERATOR, Cast
-from demo.exchange import Answer, Request
+from demo.exchange import TOKEN, Answer, Request
 from demo.steps import SCOPE, Step
 
 __all__ = ["Report"]
 
 INDENT = "   "
 NARROWEST, WIDEST = 60, 100
-LONGEST_VALUE = 48
+LONGEST_VALUE = 120
 # Of an answer, the headers that the steps are about.
-HEADERS = ("etag", "idempotent-replayed", "location", "www-authenticate")
+HEADERS = ("ETag", "Idempotent-Replayed", "Location", "WWW-Authenticate")
 STYLES = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "cyan": "36"}
+
+
+class Stream(Protocol):
+    """Where the report goes: a text file, or what Django wraps around one."""
+
+    def write(self, text: str, /) -> object:
+        """Write some text."""
+
+    def flush(self) -> None:
+        """Let it be seen."""
+
+    def isatty(self) -> bool:
+        """Tell whether a person is looking."""
 
 
 class Report:
     """Writes headings, steps and verdicts; in colour on a terminal alone."""
 
-    def __init__(self, stream: TextIO, *, color: bool | None = None) -> None:
+    def __init__(self, stream: Stream, *, color: bool | None = None) -> None:
         self._stream = stream
         self._color = _wants_color(stream) if color is None else color
         columns = shutil.get_terminal_size((80, 24)).columns
@@ -99,9 +112,9 @@ class Report:
         gap = " " * max(1, self.width - len(title) - len(mark))
         self.line(f"{self._paint(title, 'bold')}{gap}{self._paint(mark, style)}")
         for line in _request_lines(step.request):
-            self._clipped(f"> {line}", "cyan")
+            self._quote("> ", line, "cyan")
         for line in _answer_lines(answer):
-            self._clipped(f"< {line}")
+            self._quote("< ", line)
         for each in step.expectations:
             if each.text in wrong:
                 self.line(f"{INDENT}  wrong: not so that {each.text}", "red")
@@ -109,15 +122,25 @@ class Report:
         for line in self._wrapped(", ".join(right)):
             self.line(line, "dim")
 
-    def _clipped(self, text: str, style: str = "") -> None:
-        room = self.width - len(INDENT)
-        if len(text) > room:
-            text = f"{text[: room - 3]}..."
-        self.line(f"{INDENT}{text}", style)
+    def _quote(self, mark: str, text: str, style: str = "") -> None:
+        """Write what went over the wire, a long body in several lines."""
+        lines = textwrap.wrap(
+            text,
+            self.width,
+            initial_indent=f"{INDENT}{mark}",
+            subsequent_indent=f"{INDENT}{' ' * len(mark)}",
+            break_on_hyphens=False,
+        )
+        for line in lines:
+            self.line(line, style)
 
     def _wrapped(self, text: str) -> list[str]:
         return textwrap.wrap(
-            text, self.width, initial_indent=INDENT, subsequent_indent=INDENT
+            text,
+            self.width,
+            initial_indent=INDENT,
+            subsequent_indent=INDENT,
+            break_on_hyphens=False,
         )
 
     def _paint(self, text: str, style: str) -> str:
@@ -126,7 +149,7 @@ class Report:
         return f"\x1b[{STYLES[style]}m{text}\x1b[0m"
 
 
-def _wants_color(stream: TextIO) -> bool:
+def _wants_color(stream: Stream) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return stream.isatty()
@@ -145,9 +168,7 @@ def _curl(request: Request) -> str:
 
 
 def _double_quoted(text: str) -> str:
-    if "$TOKEN" not in text:
-        return shlex.quote(text)
-    return '"' + text.replace("$TOKEN", "${TOKEN}") + '"'
+    return f'"{text}"' if TOKEN in text else shlex.quote(text)
 
 
 def _request_lines(request: Request) -> list[str]:
@@ -166,8 +187,8 @@ def _answer_lines(answer: Answer) -> list[str]:
     except ValueError:
         phrase = ""
     lines = [f"{answer.status} {phrase}  {answer.media_type}".rstrip()]
-    shown = [name for name in HEADERS if name in answer.headers]
-    lines += [f"{name.title()}: {answer.headers[name]}" for name in shown]
+    shown = [(name, answer.headers.get(name.lower())) for name in HEADERS]
+    lines += [f"{name}: {value}" for name, value in shown if value is not None]
     if answer.body:
         body = answer.json
         lines.append(answer.body if body is None else json.dumps(_short(body)))
@@ -179,7 +200,7 @@ def _short(value: Any) -> Any:
         case dict():
             return {name: _short(member) for name, member in value.items()}
         case list():
-            return f"{len(value)} items"
+            return [f"{len(value)} items"]
         case str() if len(value) > LONGEST_VALUE:
             return f"{value[: LONGEST_VALUE - 3]}..."
         case _:

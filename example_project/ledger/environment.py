@@ -47,7 +47,7 @@ def databases(base: "Path") -> dict[str, Any]:
     """Return `DATABASES` from `DATABASE_URL`, or a SQLite file below `base`."""
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{base / 'ledger.sqlite3'}"
     try:
-        config = dict(
+        config: dict[str, Any] = dict(
             dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
         )
     except ValueError as error:

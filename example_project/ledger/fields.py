@@ -13,7 +13,7 @@ __all__ = [
     "OwnAccountField",
     "StrictCharField",
     "StrictIntegerField",
-    "StrictSerializerMixin",
+    "StrictSerializer",
 ]
 
 
@@ -54,10 +54,8 @@ class OwnAccountField(AccountField):
         return Account.objects.visible_to(self.context["request"].user)
 
 
-class StrictSerializerMixin:
-    """Refuses members that the serializer does not know."""
-
-    fields: Mapping[str, serializers.Field[Any, Any, Any, Any]]
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses members that it does not know."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuse before anything is read: a misspelt member is a wrong order."""
@@ -66,4 +64,4 @@ class StrictSerializerMixin:
             if unknown:
                 error = serializers.ErrorDetail("Unknown member.", code="unknown")
                 raise serializers.ValidationError({name: [error] for name in unknown})
-        return super().to_internal_value(data)  # type: ignore[misc]
+        return super().to_internal_value(data)

@@ -1,10 +1,13 @@
 """Filters of the transfer list: what cannot be understood is refused with 400."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django_filters.fields import IsoDateTimeField
 from rest_framework import filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -16,6 +19,24 @@ __all__ = ["ReferenceSearchFilter", "StrictOrderingFilter", "TransferFilter"]
 
 MAX_SEARCH = 140
 """As long as a reference: a longer text cannot be inside one."""
+
+
+class MomentField(IsoDateTimeField):
+    """A moment that is still one in UTC: not the last hour of the year 9999."""
+
+    def clean(self, value: Any) -> datetime | None:
+        """Return the moment in UTC."""
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError:
+            raise forms.ValidationError(self.error_messages["invalid"]) from None
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    """A moment with its time zone."""
+
+    field_class = MomentField
 
 
 class IntegerFilter(django_filters.NumberFilter):
@@ -35,8 +56,8 @@ class TransferFilter(django_filters.FilterSet):
 
     account = IntegerFilter(method="by_account", label="Source or target, by id")
     status = django_filters.ChoiceFilter(choices=Transfer.Status.choices)
-    created_after = django_filters.IsoDateTimeFilter("created", "gte")
-    created_before = django_filters.IsoDateTimeFilter("created", "lte")
+    created_after = MomentFilter("created", "gte")
+    created_before = MomentFilter("created", "lte")
     amount_min = IntegerFilter("amount", "gte")
     amount_max = IntegerFilter("amount", "lte")
 
@@ -71,11 +92,12 @@ class StrictOrderingFilter(filters.OrderingFilter):
     def remove_invalid_fields(
         self,
         queryset: QuerySet[Any],
-        fields: list[str],
+        fields: Iterable[str],
         view: APIView,
         request: Request,
     ) -> list[str]:
         """Return all fields, or raise."""
+        fields = list(fields)
         valid = super().remove_invalid_fields(queryset, fields, view, request)
         if len(valid) != len(fields):
             raise ValidationError(

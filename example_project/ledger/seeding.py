@@ -54,7 +54,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 CLOSE_ACCOUNT = "UPDATE ledger_account SET balance = %s, version = %s WHERE id = %s"
 
-Row = tuple[object, ...]
+Row = tuple[str | int | None, ...]
 
 
 class Books:

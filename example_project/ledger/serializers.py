@@ -10,7 +10,7 @@ from ledger.fields import (
     OwnAccountField,
     StrictCharField,
     StrictIntegerField,
-    StrictSerializerMixin,
+    StrictSerializer,
 )
 from ledger.models import CURRENCY, MAX_AMOUNT, Account, Transfer
 from ledger.services import Order
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class AccountSerializer(StrictSerializerMixin, serializers.ModelSerializer[Account]):
+class AccountSerializer(StrictSerializer, serializers.ModelSerializer[Account]):
     """An account: the name is its owner's to change, the status the staff's.
 
     The other members may be sent back as they were read; they change nothing.
@@ -85,14 +85,17 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
         read_only_fields = fields
 
 
-class OrderSerializer(StrictSerializerMixin, serializers.Serializer[Order]):
-    """The order to move money."""
+class OrderSerializer(StrictSerializer):
+    """The order to move money, from `source` to `target`."""
 
-    source = OwnAccountField()
-    target = AccountField()
     amount = StrictIntegerField(min_value=1, max_value=MAX_AMOUNT)
     currency = StrictCharField(max_length=3, validators=[CURRENCY])
     reference = StrictCharField(max_length=140, allow_blank=True, default="")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add the two ends; `source` cannot be declared, as every field has one."""
+        ends = {"source": OwnAccountField(), "target": AccountField()}
+        return {**ends, **super().get_fields()}
 
     def order(self) -> Order:
         """Return the validated order, accounts by their ids."""
@@ -106,5 +109,5 @@ class OrderSerializer(StrictSerializerMixin, serializers.Serializer[Order]):
         )
 
 
-class RefundSerializer(StrictSerializerMixin, serializers.Serializer[None]):
+class RefundSerializer(StrictSerializer):
     """A refund has nothing to say: the whole amount goes back."""

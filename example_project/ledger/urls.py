@@ -1,5 +1,7 @@
 """Addresses of the API, its documentation, the admin site and the pulse."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.staticfiles.views import serve
@@ -12,7 +14,7 @@ from ledger.views import AccountViewSet, TransferViewSet, healthz
 __all__ = ["urlpatterns"]
 
 # What is public needs no token, and would refuse a wrong one without this.
-OPEN = {"authentication_classes": [], "permission_classes": []}
+OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": []}
 
 router = DefaultRouter()
 router.register("accounts", AccountViewSet)
@@ -26,7 +28,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
 ]
 
-if settings.SERVE_STATIC:
+if getattr(settings, "SERVE_STATIC", False):
     urlpatterns.append(
         re_path(r"^static/(?P<path>.*)$", serve, {"insecure": True}, name="static")
     )

@@ -102,7 +102,7 @@ def test_rows_are_updated_in_the_order_of_their_ids(
 def test_refusals_say_why_and_change_nothing(
     open_account: OpenAccount,
     columns: dict[str, str],
-    order: dict[str, int],
+    order: dict[str, Any],
     problem: type[Problem],
     members: dict[str, Any],
     end: str,
@@ -346,9 +346,15 @@ def test_money_never_goes_with_a_deleted_account() -> None:
     assert _total() == OPENING
 
 
-def _order(source: Account, target: Account, amount: int = 100, **rest: str) -> Order:
+def _order(
+    source: Account, target: Account, amount: int = 100, reference: str = ""
+) -> Order:
     return Order(
-        source=source.pk, target=target.pk, amount=amount, currency="EUR", **rest
+        source=source.pk,
+        target=target.pk,
+        amount=amount,
+        currency="EUR",
+        reference=reference,
     )
 
 

@@ -1,6 +1,7 @@
 """`manage.py demo`: the whole example in one command, and nothing left of it."""
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -8,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo.processes import Services
 from demo.report import Report
@@ -71,6 +72,12 @@ class Command(BaseCommand):
                     show.check()
                 else:
                     show.serve()
+        except BrokenPipeError:
+            # Nobody reads any more (as in `demo | head`), so nothing is said.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(SIGNALLED + signal.SIGPIPE)
+        except OSError as error:
+            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             report.line()
             report.line("Stopped. Both services and their folder are gone.")
