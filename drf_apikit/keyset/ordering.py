@@ -1,14 +1,18 @@
 """An ordering, resolved once: total, typed, and aware of NULL."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections
-from django.db.models import Field, Model, QuerySet
+from django.db.models import F, Field, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 
 __all__ = ["Ordering", "Term", "resolve_ordering"]
+
+#: Relations that one name may lead over; `Meta.ordering` can go round in circles.
+_MAX_RELATIONS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,29 @@ class Ordering:
         """Give the ordering from the last row to the first."""
         return Ordering(self.model, tuple(term.reversed() for term in self.terms))
 
-    def values_of(self, row: Model) -> tuple[Any, ...]:
-        """Read the position of a row: one value for each term."""
-        return tuple(_follow(row, term.path) for term in self.terms)
+    def annotations(self) -> dict[str, F]:
+        """Give what brings the values of other tables along with each row.
+
+        Following the relations later would cost queries, and read what may have
+        changed meanwhile.
+        """
+        return {
+            _alias(index): F(term.path)
+            for index, term in enumerate(self.terms)
+            if LOOKUP_SEP in term.path
+        }
+
+    def values_of(self, row: Any) -> tuple[Any, ...]:
+        """Read the position of a row that `seek` gave: one value for each term.
+
+        Raises:
+            ValueError: a row of `values()` or `values_list()` without a column.
+
+        """
+        return tuple(
+            _read(row, _alias(index) if LOOKUP_SEP in term.path else term.path)
+            for index, term in enumerate(self.terms)
+        )
 
     def fingerprint(self) -> str:
         """Tell this ordering from any other, also after a column changed type."""
@@ -70,53 +94,82 @@ def resolve_ordering(queryset: QuerySet[Any], ordering: Iterable[Any]) -> Orderi
         ValueError: a name that is no column of the model or of a related one.
 
     """
+    model = queryset.model
     largest = connections[queryset.db].features.nulls_order_largest
-    terms = [_term(queryset.model, name, nulls_largest=largest) for name in ordering]
-    direction = "-" if terms and terms[-1].descending else ""
-    for field in queryset.model._meta.pk_fields:
-        if field.attname not in {term.path for term in terms}:
-            name = f"{direction}{field.attname}"
-            terms.append(_term(queryset.model, name, nulls_largest=largest))
-    return Ordering(queryset.model, tuple(_without_repeats(terms)))
+    terms = [
+        term for name in ordering for term in _terms(model, name, nulls_largest=largest)
+    ]
+    key = "-pk" if terms and terms[-1].descending else "pk"
+    terms += _terms(model, key, nulls_largest=largest)
+    return Ordering(model, tuple(_without_repeats(terms)))
 
 
-def _term(model: type[Model], name: Any, *, nulls_largest: bool) -> Term:
+def _terms(model: type[Model], name: Any, *, nulls_largest: bool) -> Iterator[Term]:
+    """Resolve one name; as with `order_by()`, it can stand for several columns."""
     if not isinstance(name, str):
         raise ValueError(f"{name!r} is no name of a column")
     path = name.removeprefix("-")
-    fields = list(_fields(model, path))
-    descending = name.startswith("-")
-    parents = [step.name for step in fields[:-1]]
-    return Term(
-        path="__".join([*parents, fields[-1].attname]),
-        descending=descending,
-        nullable=any(field.null for field in fields),
-        nulls_last=descending != nulls_largest,
-        kind=fields[-1].get_internal_type(),
-    )
+    *relations, column = path.split(LOOKUP_SEP)
+    if len(relations) > _MAX_RELATIONS:
+        raise ValueError(f"{path!r} leads over too many relations")
+    parents = list(_parents(model, relations, path))
+    owner: Any = parents[-1].related_model if parents else model
+    meant = _meant(owner, column, path)
+    for inner in meant:
+        full = LOOKUP_SEP.join([*relations, inner.removeprefix("-")])
+        descending = name.startswith("-") != inner.startswith("-")
+        signed = f"-{full}" if descending else full
+        yield from _terms(model, signed, nulls_largest=nulls_largest)
+    if not meant:
+        field = _field(owner, column, path)
+        descending = name.startswith("-")
+        yield Term(
+            path=LOOKUP_SEP.join([*(parent.name for parent in parents), field.attname]),
+            descending=descending,
+            nullable=any(step.null for step in (*parents, field)),
+            nulls_last=descending != nulls_largest,
+            kind=field.get_internal_type(),
+        )
 
 
-def _fields(model: type[Model], path: str) -> Iterator["Field[Any, Any]"]:
-    """Follow a path over foreign keys to its column."""
-    *relations, column = path.split("__")
-    current: Any = model
+def _parents(model: Any, relations: Iterable[str], path: str) -> Iterator[Any]:
+    """Follow the foreign keys that a path begins with."""
     for name in relations:
-        field = _field(current, name, path)
+        field = _field(model, name, path)
         if not field.many_to_one and not field.one_to_one:
             raise ValueError(f"{path!r}: {name!r} does not lead to one row")
         yield field
-        current = field.related_model
-    yield _field(current, column, path)
+        model = field.related_model
+
+
+def _meant(model: type[Model], column: str, path: str) -> list[str]:
+    """Give the names that a name stands for; none where it is a column itself.
+
+    `pk` is each of its parts; a relation is its model's own ordering, if it has
+    one.
+    """
+    if column == "pk":
+        return [part.attname for part in model._meta.pk_fields]
+    field = _field(model, column, path)
+    if not field.is_relation or column == field.attname:
+        return []
+    own = field.related_model._meta.ordering
+    if not all(isinstance(name, str) for name in own):
+        raise ValueError(f"{path!r} is ordered by more than columns")
+    return [_below(column, name) for name in own]
+
+
+def _below(relation: str, name: str) -> str:
+    sign = "-" if name.startswith("-") else ""
+    return f"{sign}{relation}{LOOKUP_SEP}{name.removeprefix('-')}"
 
 
 def _field(model: type[Model], name: str, path: str) -> Any:
-    if name == "pk" and len(model._meta.pk_fields) == 1:
-        return model._meta.pk
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
         raise ValueError(f"{path!r} is no column of {model.__name__}") from None
-    if not isinstance(field, Field) or field.many_to_many:
+    if not isinstance(field, Field) or not field.concrete or field.many_to_many:
         raise ValueError(f"{path!r} is no column of {model.__name__}")
     return field
 
@@ -130,8 +183,12 @@ def _without_repeats(terms: Iterable[Term]) -> Iterator[Term]:
             yield term
 
 
-def _follow(row: Any, path: str) -> Any:
-    """Read a value over relations; a missing row on the way counts as NULL."""
-    for name in path.split("__"):
-        row = getattr(row, name, None)
-    return row
+def _alias(index: int) -> str:
+    return f"_keyset_{index}"
+
+
+def _read(row: Any, name: str) -> Any:
+    try:
+        return row[name] if isinstance(row, Mapping) else getattr(row, name)
+    except (KeyError, AttributeError):
+        raise ValueError(f"the rows have no {name!r}") from None

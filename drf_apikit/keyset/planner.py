@@ -23,6 +23,7 @@ def seek(
     None starts at the first row. With `inclusive` the row at the position comes
     along. All comparisons are the database's own, collations included.
     """
+    queryset = queryset.annotate(**ordering.annotations())
     queryset = queryset.order_by(*map(str, ordering.terms))
     if values is None:
         return queryset

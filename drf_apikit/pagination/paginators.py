@@ -53,7 +53,7 @@ class CursorPagination(_Base):
     Raises:
         InvalidCursor: 400, a cursor that this list did not give out.
         InvalidPageSize: 400, not a whole number from 1 to the maximum.
-        ImproperlyConfigured: no ordering, or one that names no column.
+        ImproperlyConfigured: an ordering by something else than columns.
 
     """
 
@@ -72,10 +72,11 @@ class CursorPagination(_Base):
     ) -> list[Any]:
         """Fetch one page, and one row more to know whether there is another."""
         self.request = request
+        self.view = view
         self.size = self.get_page_size(request)
         self.base_url = request.build_absolute_uri()
         self.terms = self._resolve(queryset, request, view)
-        self.scope = self._scope(request, view)
+        self.scope = self._scope(request)
         self.cursor = self.decode_cursor(request)
         self.count = count_rows(queryset)
         self.page = self._fetch(queryset)
@@ -107,7 +108,8 @@ class CursorPagination(_Base):
                 ordering = backend().get_ordering(request, queryset, view)
                 break
         ordering = ordering or self.ordering or queryset.query.order_by
-        ordering = ordering or queryset.model._meta.ordering
+        if not ordering and queryset.query.default_ordering:
+            ordering = queryset.model._meta.ordering
         return (ordering,) if isinstance(ordering, str) else tuple(ordering)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
@@ -122,7 +124,10 @@ class CursorPagination(_Base):
 
     def encode_cursor(self, cursor: Cursor) -> str:
         """Give the URL of the page that the cursor describes."""
-        text = encode(cursor, self.terms, self.scope)
+        try:
+            text = encode(cursor, self.terms, self.scope)
+        except TypeError as error:
+            raise self._misconfigured(error) from error
         return str(replace_query_param(self.base_url, self.cursor_query_param, text))
 
     def get_next_link(self) -> str | None:
@@ -161,11 +166,16 @@ class CursorPagination(_Base):
             names = self.get_ordering(request, queryset, view)
             return resolve_ordering(queryset, names)
         except ValueError as error:
-            raise ImproperlyConfigured(
-                f"{type(view).__name__} cannot be paginated: {error}."
-            ) from error
+            raise self._misconfigured(error) from error
 
-    def _scope(self, request: Request, view: "APIView | None") -> str:
+    def _misconfigured(self, error: Exception) -> ImproperlyConfigured:
+        return ImproperlyConfigured(
+            f"{type(self.view).__name__} cannot be paginated: {error}. Order by"
+            " columns of numbers, times, texts, UUIDs or booleans: those of the model"
+            " or of what its foreign keys lead to, by name."
+        )
+
+    def _scope(self, request: Request) -> str:
         """Tell one list from another: its URL and whatever may filter it."""
         own = {
             self.cursor_query_param,
@@ -177,7 +187,7 @@ class CursorPagination(_Base):
             for name, values in request.query_params.lists()
             if name not in own
         )
-        return repr((sorted(getattr(view, "kwargs", {}).items()), query))
+        return repr((request.path_info, query))
 
     def _fetch(self, queryset: QuerySet[Any]) -> list[Any]:
         cursor = self.cursor
@@ -197,8 +207,11 @@ class CursorPagination(_Base):
 
     def _link(self, *, reverse: bool) -> str:
         if self.page:
-            row = self.page[0 if reverse else -1]
-            return self.encode_cursor(Cursor(self.terms.values_of(row), reverse))
+            try:
+                values = self.terms.values_of(self.page[0 if reverse else -1])
+            except ValueError as error:
+                raise self._misconfigured(error) from error
+            return self.encode_cursor(Cursor(values, reverse))
         # Nothing is left on this side: turn round, and miss no row doing so.
         position = cast("Cursor", self.cursor).values
         return self.encode_cursor(Cursor(position, reverse, inclusive=True))

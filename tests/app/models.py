@@ -17,8 +17,45 @@ class Article(models.Model):
     price = models.DecimalField(max_digits=12, decimal_places=4, default=0)
     ratio = models.FloatField(default=0)
     day = models.DateField(null=True)
+    hour = models.TimeField(null=True)
+    span = models.DurationField(null=True)
     flag = models.BooleanField(default=False)
     token = models.UUIDField(default=uuid.uuid4)
+    extra = models.JSONField(default=dict)
     author = models.ForeignKey(
         Author, null=True, on_delete=models.SET_NULL, related_name="articles"
     )
+
+
+class Shelf(models.Model):
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["-name"]
+
+
+class Book(models.Model):
+    """Ordered by a relation whose model has an ordering of its own."""
+
+    title = models.CharField(max_length=100)
+    shelf = models.ForeignKey(Shelf, null=True, on_delete=models.CASCADE)
+    shelves = models.ManyToManyField(Shelf, related_name="+")
+    sequel_of = models.OneToOneField("self", null=True, on_delete=models.CASCADE)
+
+    class Meta:
+        ordering = ["shelf", "-title"]
+
+
+class Profile(models.Model):
+    """A primary key that is a relation."""
+
+    author = models.OneToOneField(Author, primary_key=True, on_delete=models.CASCADE)
+
+
+class Seat(models.Model):
+    """A primary key of two columns."""
+
+    pk = models.CompositePrimaryKey("line", "number")
+    line = models.CharField(max_length=10)
+    number = models.PositiveIntegerField()
+    price = models.PositiveIntegerField(default=0)
