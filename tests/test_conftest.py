@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import claim
+from tests.conftest import claim, pytest_collection_modifyitems
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60.0
@@ -100,11 +100,12 @@ def test_missing_servers_and_compliance(ci: str, outcomes: str, tmp_path: Path) 
     ]
 
 
-def test_malformed_compliance_is_a_usage_error(tmp_path: Path) -> None:
-    tests = "import pytest\n@pytest.mark.compliance('9110')\ndef test(): pass\n"
-    code, text = run(tmp_path, tests)
-    assert code == pytest.ExitCode.USAGE_ERROR
-    assert "test_these.py::test: compliance takes a specification and a section" in text
+def test_malformed_compliance_ends_the_collection(
+    request: pytest.FixtureRequest,
+) -> None:
+    request.node.add_marker(pytest.mark.compliance("9110"))
+    with pytest.raises(pytest.UsageError, match=request.node.name):
+        pytest_collection_modifyitems([request.node])
 
 
 @pytest.mark.parametrize(
