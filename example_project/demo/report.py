@@ -156,7 +156,8 @@ def _wants_color(stream: Stream) -> bool:
 
 
 def _curl(request: Request) -> str:
-    words = ["curl", "-i"]
+    # The last option ends a body without a line break, before the next prompt.
+    words = ["curl", "-isw", r"'\n'"]
     if request.method != "GET" and not (request.method == "POST" and request.body):
         words += ["-X", request.method]
     lines = [f"{' '.join(words)} {shlex.quote(request.url)}"]

@@ -81,6 +81,8 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             report.line()
             report.line("Stopped. Both services and their folder are gone.")
+            if options["check"]:
+                sys.exit(SIGNALLED + signal.SIGINT)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
