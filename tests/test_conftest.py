@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import claim, pytest_collection_modifyitems
+from tests.conftest import Services, claim, pytest_collection_modifyitems
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60.0
@@ -74,30 +74,41 @@ def run(folder: Path, tests: str, *arguments: str, ci: str = "") -> tuple[int, s
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("ci", "outcomes"),
-    [
-        pytest.param("", "1 failed, 2 passed, 5 skipped", id="own-machine"),
-        pytest.param("true", "1 failed, 2 passed, 5 errors", id="ci"),
-    ],
-)
-def test_missing_servers_and_compliance(ci: str, outcomes: str, tmp_path: Path) -> None:
-    code, text = run(tmp_path, TESTS, "--compliance", ci=ci)
+def test_missing_servers_and_compliance(tmp_path: Path) -> None:
+    code, text = run(tmp_path, TESTS, "--compliance", ci="true")
     assert code == pytest.ExitCode.TESTS_FAILED
-    assert outcomes in text
+    assert "1 failed, 2 passed, 5 errors" in text
     for line in SUMMARY:
         assert text.count(f"\n{line}") == 1
-    missing = "error" if ci else "skipped"
     table = text.partition("= compliance =")[2].splitlines()[1:8]
     assert [line.split("  ") for line in table] == [
         ["RFC 7807", "3", "failed", "test_these.py::test_wrong"],
-        ["RFC 9110", "8.9", missing, "test_these.py::test_second[mariadb]"],
-        ["RFC 9110", "8.9", missing, "test_these.py::test_second[postgresql]"],
+        ["RFC 9110", "8.9", "error", "test_these.py::test_second[mariadb]"],
+        ["RFC 9110", "8.9", "error", "test_these.py::test_second[postgresql]"],
         ["RFC 9110", "8.9", "passed", "test_these.py::test_second[sqlite]"],
-        ["RFC 9110", "8.10", missing, "test_these.py::test_first[mariadb]"],
-        ["RFC 9110", "8.10", missing, "test_these.py::test_first[postgresql]"],
+        ["RFC 9110", "8.10", "error", "test_these.py::test_first[mariadb]"],
+        ["RFC 9110", "8.10", "error", "test_these.py::test_first[postgresql]"],
         ["RFC 9110", "8.10", "passed", "test_these.py::test_first[sqlite]"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("ci", "outcome"),
+    [
+        ("", pytest.skip.Exception),
+        ("false", pytest.skip.Exception),
+        ("true", pytest.fail.Exception),
+        ("1", pytest.fail.Exception),
+    ],
+)
+def test_missing_server_is_a_failure_in_ci(
+    ci: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    servers = Services()
+    with pytest.raises(outcome, match="redis: not here"):
+        servers.refuse("redis", "not here")
+    assert servers.missing == {"redis": "not here"}
 
 
 def test_malformed_compliance_ends_the_collection(

@@ -23,6 +23,7 @@ import redis
 from demo.guardian import Guardian
 from tests import sandbox, services
 from tests.conftest import Services
+from tests.sandbox import Sandbox
 from tests.services import STARTERS, Service, UnavailableError, start
 
 ROOT = Path(__file__).parents[1]
@@ -282,13 +283,11 @@ def test_kill_leaves_nothing(
     assert PASSWD.read_bytes() == accounts
 
 
-@pytest.mark.parametrize("end", ["input", "ctrl-c"])
-def test_command_line_ends_quietly(end: str) -> None:
+def test_command_line_ends_quietly_by_ctrl_c() -> None:
     with serving("postgresql") as process:
         read_lines(process, "ready")
         folders = guarded_folders(descendants(process.pid))
-        if end == "ctrl-c":
-            process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=SECONDS) == ("", "")
         assert process.returncode == 0
     assert len(folders) == 1
@@ -318,10 +317,23 @@ def test_binaries_that_only_root_can_reach(monkeypatch: pytest.MonkeyPatch) -> N
     assert Path(binaries).is_relative_to(Path(data).parent)
 
 
-def test_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(services.POSTGRESQL_OPTIONS, "no_such_option", "1")
-    with pytest.raises(RuntimeError, match="no_such_option"):
-        start("postgresql")
+def test_server_that_does_not_start() -> None:
+    command = ["sh", "-c", "echo because; exit 1"]
+    with ExitStack() as resources:
+        place = Sandbox("none", resources)
+        with pytest.raises(RuntimeError, match=r"No answer on port .* because"):
+            place.serve(lambda _port: command, lambda _port: False)
+        with pytest.raises(RuntimeError, match="sh failed: because"):
+            place.run(command)
+    assert not place.folder.exists()
+
+
+def test_no_port_is_free() -> None:
+    command = ["sh", "-c", "echo Address already in use; exit 1"]
+    with ExitStack() as resources:
+        place = Sandbox("none", resources)
+        with pytest.raises(RuntimeError, match="No free port"):
+            place.serve(lambda _port: command, lambda _port: False)
 
 
 def test_given_server_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
