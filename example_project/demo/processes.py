@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from django.core.management.base import CommandError
 
@@ -121,7 +122,7 @@ class Services:
     def _identity_env(self) -> dict[str, str]:
         return {
             "DJANGO_SETTINGS_MODULE": "identity.settings",
-            "IDENTITY_DATABASE_URL": f"sqlite:///{self.folder}/identity.sqlite3",
+            "IDENTITY_DATABASE_URL": self._database_url("identity"),
             "IDENTITY_ISSUER": self.issuer,
             "IDENTITY_RESOURCE": self.api,
             "IDENTITY_SIGNING_KEY_FILE": f"{self.folder}/signing_key.pem",
@@ -130,7 +131,7 @@ class Services:
     def _ledger_env(self) -> dict[str, str]:
         return {
             "ALLOWED_HOSTS": f"{LOOPBACK},localhost",
-            "DATABASE_URL": f"sqlite:///{self.folder}/ledger.sqlite3",
+            "DATABASE_URL": self._database_url("ledger"),
             "DJANGO_SETTINGS_MODULE": "ledger.settings",
             "INSECURE_HTTP": "1",
             "OIDC_AUDIENCE": self.api,
@@ -138,6 +139,9 @@ class Services:
             "SECRET_KEY": secrets.token_hex(32),
             "SERVE_STATIC": "1",
         }
+
+    def _database_url(self, name: str) -> str:
+        return f"sqlite:///{quote(str(self.folder))}/{name}.sqlite3"
 
     def _write(self, name: str, text: str) -> Path:
         path = self.folder / name

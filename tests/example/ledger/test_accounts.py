@@ -185,7 +185,8 @@ def test_nobody_gets_nothing(url: str) -> None:
 
 
 def _get(client: APIClient, account: Account, **headers: str) -> Any:
-    return client.get(f"{URL}{account.pk}/", **headers)
+    send: Any = client.get
+    return send(f"{URL}{account.pk}/", **headers)
 
 
 def _write(

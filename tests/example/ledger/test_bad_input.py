@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("ledger.urls")]
 
 JSON = "application/json"
 LONG = "9" * 5000
-HOSTILE = {
+HOSTILE: dict[str, Any] = {
     "null": None,
     "true": True,
     "text": "1",
@@ -125,7 +125,7 @@ def test_the_largest_order_is_understood(
     assert_problem(_post(alice, json.dumps(order)), 409, "insufficient-funds")
 
 
-BODIES = {
+BODIES: dict[str, Any] = {
     "empty": "",
     "blank": "  ",
     "null": "null",
@@ -304,16 +304,17 @@ def test_odd_headers(
     alice: APIClient, alices: Account, order: dict[str, Any], header: str, value: str
 ) -> None:
     address = f"/api/accounts/{alices.pk}/"
+    send: Any = alice.generic
     for method, path, body in (
         ("GET", address, ""),
         ("PATCH", address, "{}"),
         ("POST", "/api/transfers/", json.dumps(order)),
     ):
-        response = alice.generic(method, path, body, JSON, **{header: value})
+        response = send(method, path, body, JSON, **{header: value})
         assert response.status_code < 500, (method, response.content)
 
 
-def _post(client: APIClient, body: str | bytes) -> Any:
+def _post(client: APIClient, body: str) -> Any:
     return client.generic(
         "POST", "/api/transfers/", body, JSON, HTTP_IDEMPOTENCY_KEY="key"
     )
