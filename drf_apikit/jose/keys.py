@@ -81,6 +81,8 @@ def parse_key_set(document: object) -> KeySet:
             usable.append(_parse_key(jwk))
         except KeySetError as error:
             dropped.append(f"keys[{index}]: {error}")
+    if len(keys) > MAX_KEYS:
+        dropped.append(f"keys[{MAX_KEYS}:]: more than {MAX_KEYS} keys")
     return KeySet(tuple(usable), tuple(dropped))
 
 

@@ -58,10 +58,10 @@ def _check_header(header: Mapping[str, Any], policy: Policy) -> tuple[str, str |
         raise TokenError(Reason.ALGORITHM, "not in the allow-list")
     if not _is_access_token(header.get("typ")):
         raise TokenError(Reason.TYPE, f"typ is not {_TYPE}")
-    kid = header.get("kid")
-    if kid is not None and not (isinstance(kid, str) and len(kid) <= _MAX_KID):
+    kid = header.get("kid", "")
+    if not isinstance(kid, str) or len(kid) > _MAX_KID:
         raise TokenError(Reason.HEADER, "unusable kid")
-    return algorithm, kid
+    return algorithm, kid if "kid" in header else None
 
 
 def _is_access_token(typ: object) -> bool:
