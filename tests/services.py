@@ -112,26 +112,9 @@ def _mariadb(sandbox: Sandbox) -> str:
             " the headers of MariaDB (Debian: libmariadb-dev)."
         )
     driver = importlib.import_module("MySQLdb")
-    server = _installed(
-        "install MariaDB (Debian: mariadb-server-core) or set TEST_MARIADB_URL.",
-        "mariadbd",
-    )
-    data = sandbox.folder / "data"
-    accounts = sandbox.write(
-        "accounts.sql",
-        "CREATE DATABASE apikit;\n"
-        f"CREATE USER apikit@127.0.0.1 IDENTIFIED BY '{sandbox.password}';\n"
-        "GRANT ALL ON *.* TO apikit@127.0.0.1 WITH GRANT OPTION;\n"
-        "DELETE FROM mysql.global_priv WHERE User <> 'apikit';\n"
-        "FLUSH PRIVILEGES;\n",
-    )
-    # What mariadb-install-db does, without its help texts, sys schema and the
-    # client tools that it looks for.
-    sandbox.write("bootstrap.sql", _mariadb_tables(Path(server)))
-    bootstrap = [server, "--no-defaults", "--bootstrap", f"--datadir={data}"]
-    sandbox.run(
-        ["sh", "-c", 'mkdir data && exec "$0" "$@" < bootstrap.sql', *bootstrap]
-    )
+    remedy = "install MariaDB (Debian: mariadb-server-core) or set TEST_MARIADB_URL."
+    server = _installed(remedy, "mariadbd")
+    data, accounts = _mariadb_data(sandbox, server)
 
     def answers(port: int) -> bool:
         with suppress(driver.OperationalError):
@@ -233,6 +216,29 @@ def installed_postgresql() -> Iterator[Path]:
     versions = POSTGRESQL_FOLDER.glob("[0-9]*")
     for version in sorted(versions, key=lambda path: float(path.name), reverse=True):
         yield version / "bin"
+
+
+def _mariadb_data(sandbox: Sandbox, server: str) -> tuple[Path, Path]:
+    """Make the data folder; give it, and statements that make the one account.
+
+    This is what mariadb-install-db does, without the help texts, the sys schema
+    and the client tools that it looks for.
+    """
+    data = sandbox.folder / "data"
+    sandbox.write("bootstrap.sql", _mariadb_tables(Path(server)))
+    bootstrap = [server, "--no-defaults", "--bootstrap", f"--datadir={data}"]
+    sandbox.run(
+        ["sh", "-c", 'mkdir data && exec "$0" "$@" < bootstrap.sql', *bootstrap]
+    )
+    accounts = sandbox.write(
+        "accounts.sql",
+        "CREATE DATABASE apikit;\n"
+        f"CREATE USER apikit@127.0.0.1 IDENTIFIED BY '{sandbox.password}';\n"
+        "GRANT ALL ON *.* TO apikit@127.0.0.1 WITH GRANT OPTION;\n"
+        "DELETE FROM mysql.global_priv WHERE User <> 'apikit';\n"
+        "FLUSH PRIVILEGES;\n",
+    )
+    return data, accounts
 
 
 def _mariadb_tables(server: Path) -> str:

