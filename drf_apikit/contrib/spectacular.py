@@ -11,18 +11,32 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 __all__ = ["JWTBearerScheme"]
 
 if TYPE_CHECKING:
-    # Its `__init_subclass__` has no annotations.
-    _Extension = object
+
+    class _Extension:
+        """What of theirs is used here; `__init_subclass__` has no annotations."""
+
+        target: Any
+        target_class: Any
+
 else:
     _Extension = OpenApiAuthenticationExtension
 
 
 class JWTBearerScheme(_Extension):
-    """`JWTBearerAuthentication` and its subclasses as an HTTP bearer scheme."""
+    """`JWTBearerAuthentication` as the HTTP bearer scheme `bearer`.
 
-    target_class = "drf_apikit.authentication.bearer.JWTBearerAuthentication"
-    name = "bearer"
+    A subclass gets a scheme under its own name, since one name must not stand
+    for two classes.
+    """
+
+    target_class: Any = "drf_apikit.authentication.bearer.JWTBearerAuthentication"
     match_subclasses = True
+
+    @property
+    def name(self) -> str:
+        """What security requirements call the scheme."""
+        actual = type(self.target)
+        return "bearer" if actual is self.target_class else actual.__name__
 
     def get_security_definition(self, _auto_schema: Any) -> dict[str, Any]:
         """Describe the scheme (OpenAPI 3.0, Security Scheme Object)."""
