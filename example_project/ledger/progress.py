@@ -9,12 +9,16 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class ProgressBar:
-    """Draws itself on a terminal; a file or pipe gets nothing of it."""
+    """Draws itself on a terminal; a file or pipe gets nothing of it.
 
-    def __init__(self, stream: TextIO, total: int, unit: str) -> None:
+    `unit` is what is counted, `last` what is still to do when all is counted.
+    """
+
+    def __init__(self, stream: TextIO, total: int, unit: str, last: str) -> None:
         self._stream = stream
         self._total = total
         self._unit = unit
+        self._last = last
         self._terminal = stream.isatty()
 
     def show(self, done: int) -> None:
@@ -26,7 +30,7 @@ class ProgressBar:
         bar = full * filled + empty * (WIDTH - filled)
         share = f"{100 * done // self._total:3d} %"
         self._write(f"{CLEAR_LINE}  {bar} {share}  {done:,} of {self._total:,} ")
-        self._write(self._unit)
+        self._write(self._unit if done < self._total else self._last)
 
     def clear(self) -> None:
         """Leave an empty line behind."""

@@ -1,5 +1,6 @@
 """Addresses of the API, its documentation, the admin site and the pulse."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -7,7 +8,8 @@ from django.contrib import admin
 from django.contrib.staticfiles.views import serve
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.routers import DefaultRouter
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.routers import APIRootView, DefaultRouter
 
 from ledger.views import AccountViewSet, TransferViewSet, healthz
 
@@ -16,7 +18,22 @@ __all__ = ["urlpatterns"]
 # What is public needs no token, and would refuse a wrong one without this.
 OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": []}
 
-router = DefaultRouter()
+
+class RootView(APIRootView):
+    """Accounts and transfers; a token opens them."""
+
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
+    permission_classes = ()
+
+
+class Router(DefaultRouter):
+    """One address for each resource, and a root for who looks around."""
+
+    APIRootView = RootView
+    include_format_suffixes = False
+
+
+router = Router()
 router.register("accounts", AccountViewSet)
 router.register("transfers", TransferViewSet)
 

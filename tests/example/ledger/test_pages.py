@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("ledger.urls")]
     [
         pytest.param("/api/schema/?format=json", "openapi+json", id="schema"),
         pytest.param("/api/docs/", "text/html", id="documentation"),
+        pytest.param("/api/", "application/json", id="root"),
         pytest.param("/healthz", "application/json", id="pulse"),
         pytest.param("/admin/login/", "text/html", id="admin"),
     ],
@@ -72,6 +73,10 @@ def test_the_schema_is_made_without_a_warning(
 ) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn")
     assert capsys.readouterr().out.startswith("openapi:")
+
+
+def test_no_migration_is_missing() -> None:
+    call_command("makemigrations", "ledger", "--check", "--dry-run", verbosity=0)
 
 
 def test_a_dead_database_shows_in_the_pulse(

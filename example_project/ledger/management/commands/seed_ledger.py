@@ -46,7 +46,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         if Account.objects.exists():
             raise CommandError("The ledger has accounts already.")
-        bar = ProgressBar(sys.stdout, rows, "transfers")
+        bar = ProgressBar(sys.stdout, rows, "transfers", "made, now the indexes")
         bar.show(0)
         owners = write_people(people, ACCOUNTS // ACCOUNTS_PER_CUSTOMER)
         write_books(Books(rows), owners, bar.show)
