@@ -1,5 +1,6 @@
 """How the values of settings are read: each kind parses or says the remedy."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -16,10 +17,13 @@ __all__ = [
     "optional",
     "strings",
     "text",
+    "url",
 ]
 
 #: Returns the parsed value, or raises ValueError with what the value must be.
 Kind = Callable[[Any], Any]
+
+_URL = re.compile(r"https?://[^\s\\/?#@]+(/[^\s\\?#]*)?(?P<query>\?[^\s\\#]*)?")
 
 
 def integer(minimum: int, maximum: int) -> Kind:
@@ -50,6 +54,16 @@ def text(remedy: str, fits: Callable[[str], object] = bool) -> Kind:
         return value
 
     return parse
+
+
+def url(remedy: str, *, query: bool = True) -> Kind:
+    """Accept an absolute URL for HTTP, without fragment and credentials."""
+
+    def fits(value: str) -> bool:
+        parts = _URL.fullmatch(value)
+        return parts is not None and (query or parts["query"] is None)
+
+    return text(remedy, fits)
 
 
 def choice(*allowed: str) -> Kind:

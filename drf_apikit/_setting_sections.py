@@ -33,10 +33,6 @@ def _setting(kind: kinds.Kind, doc: str, *, default: Any = MISSING) -> Any:
     return field(default=default, metadata=metadata)
 
 
-def _is_url(value: str) -> bool:
-    return value.startswith(("https://", "http://")) and "?" not in value
-
-
 def _is_type_base(value: str) -> bool:
     return value.startswith(("https://", "http://", "/")) and value.endswith("/")
 
@@ -149,7 +145,7 @@ class IssuerSettings:
         default=None,
     )
     jwks_uri: str | None = _setting(
-        kinds.optional(kinds.text("an absolute URI", _is_url)),
+        kinds.optional(kinds.url("an absolute URL")),
         "Where the keys are. None: what the issuer's discovery document says.",
         default=None,
     )

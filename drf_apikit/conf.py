@@ -14,6 +14,7 @@ reads that section all the same gets `ImproperlyConfigured`.
 
 import dataclasses
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from drf_apikit import _setting_kinds as kinds
 from drf_apikit._setting_sections import (
     SECTIONS,
     AuthenticationSettings,
@@ -50,7 +52,11 @@ __all__ = [
 
 _NAME = "DRF_APIKIT"
 _NAMES = {section: name for name, section in SECTIONS.items()}
-_SHOWN = 80
+#: What a fault shows of a value: dicts may hold keys, so nothing of them.
+_SHOWN = reprlib.Repr()
+_SHOWN.maxlevel, _SHOWN.maxdict, _SHOWN.maxstring = 1, 0, 80
+#: RFC 8414 section 2.
+_ISSUER_URL = kinds.url("issuer URLs without query and fragment", query=False)
 
 T = TypeVar("T")
 
@@ -178,16 +184,27 @@ def _parse_issuers(raw: Mapping[Any, Any], path: str) -> tuple[Any, list[Fault]]
     issuers: dict[str, IssuerSettings] = {}
     faults: list[Fault] = []
     for issuer, values in raw.items():
-        if not isinstance(issuer, str) or not issuer.startswith(
-            ("https://", "http://")
-        ):
-            faults.append(_bad_value(path, issuer, "a dict whose keys are issuer URLs"))
+        try:
+            _ISSUER_URL(issuer)
+        except ValueError as error:
+            faults.append(_bad_value(path, issuer, f"a dict whose keys are {error}"))
             continue
-        issuers[issuer], found = _parse_section(
-            IssuerSettings, values, f"{path}[{issuer!r}]"
-        )
-        faults += found
+        where = f"{path}[{issuer!r}]"
+        issuers[issuer], found = _parse_section(IssuerSettings, values, where)
+        faults += found or _unreachable(issuer, issuers[issuer], where)
     return MappingProxyType(issuers), faults
+
+
+def _unreachable(issuer: str, settings: IssuerSettings, path: str) -> list[Fault]:
+    """Find what would otherwise come out with the first token."""
+    source = settings.jwks_uri or issuer
+    allowed = settings.insecure_loopback_http or source.startswith("https://")
+    if settings.jwks is not None or allowed:
+        return []
+    path = f"{path}['INSECURE_LOOPBACK_HTTP']"
+    message = f"{path} is False, and the keys come from {source}."
+    hint = "Use https; or set it to True for an issuer on this very machine."
+    return [Fault("value", path, message, hint)]
 
 
 def _unknown_keys(
@@ -197,7 +214,7 @@ def _unknown_keys(
     faults = []
     for key in raw:
         if key not in names:
-            close = difflib.get_close_matches(str(key), names, n=1)
+            close = difflib.get_close_matches(str(key).upper(), names, n=1)
             hint = (
                 f"Did you mean {close[0]!r}?"
                 if close
@@ -209,9 +226,8 @@ def _unknown_keys(
 
 
 def _bad_value(path: str, raw: object, remedy: str) -> Fault:
-    shown = repr(raw)
-    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-    return Fault("value", path, f"{path} is {shown}.", f"It must be {remedy}.")
+    message = f"{path} is {_SHOWN.repr(raw)}."
+    return Fault("value", path, message, f"It must be {remedy}.")
 
 
 def _missing(path: str, doc: str) -> Fault:

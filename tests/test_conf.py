@@ -1,0 +1,441 @@
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from drf_apikit import conf
+from drf_apikit.conf import SECTIONS, ApikitSettings, IssuerSettings, apikit_settings
+from drf_apikit.jose import parse_key_set
+from drf_apikit.testing import InMemoryIssuer
+
+ISSUER = "https://id.example"
+JWKS = InMemoryIssuer().jwks
+ISSUERS_PATH = "DRF_APIKIT['AUTHENTICATION']['ISSUERS']"
+PRIVATE = "a-secret-that-must-not-be-shown"
+
+#: For each setting: a value, what it becomes, and values that it must not have.
+#: A setting without a line here fails `test_every_setting_has_a_case`.
+CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
+    "PAGINATION": {
+        "page_size": (7, 7, [0, -1, 10_001, True, "7", 7.0, [7]]),
+        "max_page_size": (50, 50, [0, 10_001, None, False, "50", 50.0]),
+    },
+    "PROBLEMS": {
+        "type_base": (
+            "https://api.example/problems/",
+            "https://api.example/problems/",
+            ["", "problems/", "/problems", "ftp://a/", None, 7, b"/p/"],
+        ),
+        "max_errors": (5, 5, [0, 10_001, None, True, "5"]),
+    },
+    "CONDITIONAL": {
+        "require_preconditions": (True, True, [1, 0, None, "yes", "True"]),
+    },
+    "IDEMPOTENCY": {
+        "required": (True, True, [1, None, "yes"]),
+        "ttl": (3600, 3600, [59, 366 * 86_400 + 1, None, True, "3600", 3600.0]),
+        "max_body": (0, 0, [-1, 64 * 1024 * 1024 + 1, None, True, "1"]),
+        "anonymous": ("pass", "pass", ["", "REFUSE", "ignore", None, True, ["pass"]]),
+        "tenant": (
+            "tests.app.tenant_of",
+            "tests.app.tenant_of",
+            ["", "tenant", ".tenant", "app.", "a..b", "a b.c", "a.1", 7, print],
+        ),
+    },
+    "AUTHENTICATION": {
+        "issuers": (
+            {},
+            {},
+            [None, [], ISSUER, [(ISSUER, {})], 7, {7: {}}, {"": {}}, {"id": {}}],
+        ),
+        "realm": ("ledger", "ledger", ['a"b', "a\\b", "é", "a\nb", "\0", None, 7]),
+        "principal_resolver": (
+            "tests.app.resolve",
+            "tests.app.resolve",
+            [None, "", "resolve", "a-b.c", 7],
+        ),
+        "fetch_timeout": (1, 1, [0, 31, None, True, 1.5, "1"]),
+        "jwks_lifetime": (60, 60, [59, 86_401, None, True, "60"]),
+        "cache": ("other", "other", ["", None, 7, ["default"]]),
+    },
+}
+ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
+    "audience": (
+        ["a", "b"],
+        frozenset({"a", "b"}),
+        [None, "", [], [""], [7], {}, {"a": 1}, 7, True],
+    ),
+    "algorithms": (
+        ["ES256"],
+        frozenset({"ES256"}),
+        [None, "", [], "none", ["none"], ["ES256", "HS256"], "es256", [["ES256"]], 7],
+    ),
+    "clients": ("shop", frozenset({"shop"}), ["", [], [""], [None], 7, True]),
+    "jwks": (
+        JWKS,
+        parse_key_set(JWKS),
+        [
+            {},
+            [],
+            "https://id.example/keys",
+            {"keys": []},
+            {"keys": [{}]},
+            {"keys": [{"kty": "oct", "k": PRIVATE}]},
+            [{"kty": "oct", "k": PRIVATE}],
+            {"kty": "oct", "k": PRIVATE},
+        ],
+    ),
+    "jwks_uri": (
+        "https://id.example/keys?p=policy",
+        "https://id.example/keys?p=policy",
+        [
+            "",
+            "/keys",
+            "id.example/keys",
+            "ftp://id.example/keys",
+            "https://",
+            "https:///keys",
+            "https://id.example/keys#a",
+            "https://id.example/a b",
+            "https://id.example\\@evil.example/",
+            "https://me:secret@id.example/keys",
+            7,
+        ],
+    ),
+    "leeway": (0, 0, [-1, 301, None, True, 1.5, "30"]),
+    "max_lifetime": (60, 60, [0, 366 * 86_400 + 1, True, 1.5, "60"]),
+    "insecure_loopback_http": (True, True, [1, 0, None, "yes"]),
+}
+#: Whose default is something that the other column cannot hold.
+OPTIONAL = {"page_size", "tenant", "clients", "jwks", "jwks_uri", "max_lifetime"}
+
+
+def good() -> Iterator[Any]:
+    for section, fields in CASES.items():
+        for name, (raw, parsed, _) in fields.items():
+            yield pytest.param(section, name, raw, parsed, id=f"{section}-{name}")
+
+
+def bad() -> Iterator[Any]:
+    for section, fields in CASES.items():
+        for name, (_, _, wrong) in fields.items():
+            for raw in wrong:
+                yield pytest.param(section, name, raw, id=f"{name}-{raw!a}"[:50])
+
+
+def bad_of_an_issuer() -> Iterator[Any]:
+    for name, (_, _, wrong) in ISSUER_CASES.items():
+        for raw in wrong:
+            yield pytest.param(name, raw, id=f"{name}-{raw!a}"[:50])
+
+
+def issuer_settings(**values: Any) -> dict[str, Any]:
+    entry = {"AUDIENCE": "api", **{name.upper(): raw for name, raw in values.items()}}
+    return {"AUTHENTICATION": {"ISSUERS": {ISSUER: entry}}}
+
+
+def read(section: str) -> Any:
+    return getattr(apikit_settings, section.lower())
+
+
+def faults_of(value: Any) -> list[conf.Fault]:
+    with override_settings(DRF_APIKIT=value):
+        return apikit_settings.faults()
+
+
+def test_every_setting_has_a_case() -> None:
+    assert {name: set(fields) for name, fields in CASES.items()} == {
+        name: {field.name for field in dataclasses.fields(section)}
+        for name, section in SECTIONS.items()
+    }
+    assert set(ISSUER_CASES) == {f.name for f in dataclasses.fields(IssuerSettings)}
+
+
+@pytest.mark.parametrize(("section", "name", "raw", "parsed"), list(good()))
+def test_a_changed_setting_reaches_every_reader(
+    section: str, name: str, raw: Any, parsed: Any
+) -> None:
+    before = read(section)
+    with override_settings(DRF_APIKIT={section: {name.upper(): raw}}):
+        assert getattr(read(section), name) == parsed
+        assert apikit_settings.faults() == []
+        others = {f.name for f in dataclasses.fields(before)} - {name}
+        assert all(
+            getattr(read(section), other) == getattr(before, other) for other in others
+        )
+        with override_settings(DRF_APIKIT={}):
+            assert read(section) == before
+        assert getattr(read(section), name) == parsed
+    assert read(section) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "parsed"),
+    [
+        pytest.param(name, raw, parsed, id=name)
+        for name, (raw, parsed, _) in ISSUER_CASES.items()
+    ],
+)
+def test_a_changed_setting_of_an_issuer_reaches_every_reader(
+    name: str, raw: Any, parsed: Any
+) -> None:
+    with override_settings(DRF_APIKIT=issuer_settings(**{name: raw})):
+        issuer = apikit_settings.authentication.issuers[ISSUER]
+        assert getattr(issuer, name) == parsed
+        assert apikit_settings.faults() == []
+    assert ISSUER not in apikit_settings.authentication.issuers
+
+
+@pytest.mark.parametrize(("section", "name", "raw"), list(bad()))
+def test_a_bad_value_is_a_fault_with_setting_value_and_remedy(
+    section: str, name: str, raw: Any
+) -> None:
+    path = f"DRF_APIKIT[{section!r}][{name.upper()!r}]"
+    with override_settings(DRF_APIKIT={section: {name.upper(): raw}}):
+        (fault,) = apikit_settings.faults()
+        with pytest.raises(ImproperlyConfigured) as raised:
+            read(section)
+    assert (fault.code, fault.setting) == ("value", path)
+    assert fault.message.startswith(f"{path} is ")
+    assert fault.hint.startswith("It must be ")
+    assert str(raised.value) == f"{fault.message} {fault.hint}"
+
+
+@pytest.mark.parametrize(("name", "raw"), list(bad_of_an_issuer()))
+def test_a_bad_value_of_an_issuer_is_a_fault(name: str, raw: Any) -> None:
+    path = f"{ISSUERS_PATH}[{ISSUER!r}][{name.upper()!r}]"
+    with override_settings(DRF_APIKIT=issuer_settings(**{name: raw})):
+        (fault,) = apikit_settings.faults()
+        with pytest.raises(ImproperlyConfigured, match="It must be "):
+            read("AUTHENTICATION")
+    assert (fault.code, fault.setting) == ("value", path)
+    assert PRIVATE not in fault.message + fault.hint
+    assert ("None, or" in fault.hint) is (name in OPTIONAL)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("raw", [None, [], "x", 7, {"PAGE_SIZE"}], ids=repr)
+def test_a_section_must_be_a_dict(section: str, raw: Any) -> None:
+    with override_settings(DRF_APIKIT={section: raw}):
+        (fault,) = apikit_settings.faults()
+        with pytest.raises(ImproperlyConfigured, match="a dict"):
+            read(section)
+        for other in set(SECTIONS) - {section}:
+            assert read(other) is not None
+    assert fault.setting == f"DRF_APIKIT[{section!r}]"
+    assert fault.message.endswith(f" is {raw!r}.")
+    assert fault.hint == "It must be a dict."
+
+
+@pytest.mark.parametrize("raw", [None, [], "x", 7], ids=repr)
+def test_the_setting_must_be_a_dict(raw: Any) -> None:
+    with override_settings(DRF_APIKIT=raw):
+        (fault,) = apikit_settings.faults()
+        for section in SECTIONS:
+            with pytest.raises(ImproperlyConfigured, match="a dict"):
+                read(section)
+    assert (fault.code, fault.setting) == ("value", "DRF_APIKIT")
+    assert fault.message == f"DRF_APIKIT is {raw!r}."
+    assert fault.hint == "It must be a dict of sections."
+
+
+@override_settings()
+def test_without_the_setting_the_defaults_hold() -> None:
+    del settings.DRF_APIKIT
+    own = ApikitSettings()
+    assert own.faults() == []
+    assert own.pagination == conf.PaginationSettings()
+    assert own.problems == conf.ProblemsSettings()
+    assert own.conditional == conf.ConditionalSettings()
+    assert own.idempotency == conf.IdempotencySettings()
+    assert own.authentication == conf.AuthenticationSettings()
+    assert dict(own.authentication.issuers) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "setting", "hint"),
+    [
+        pytest.param(
+            {"PAGINATON": {}},
+            "DRF_APIKIT['PAGINATON']",
+            "Did you mean 'PAGINATION'?",
+            id="section",
+        ),
+        pytest.param(
+            {"pagination": {}},
+            "DRF_APIKIT['pagination']",
+            "Did you mean 'PAGINATION'?",
+            id="section-in-lower-case",
+        ),
+        pytest.param(
+            {"PAGINATION": {"PAGESIZE": 7}},
+            "DRF_APIKIT['PAGINATION']['PAGESIZE']",
+            "Did you mean 'PAGE_SIZE'?",
+            id="key",
+        ),
+        pytest.param(
+            {"PAGINATION": {"page_size": 7}},
+            "DRF_APIKIT['PAGINATION']['page_size']",
+            "Did you mean 'PAGE_SIZE'?",
+            id="key-in-lower-case",
+        ),
+        pytest.param(
+            {"PAGINATION": {"XYZ": 7}},
+            "DRF_APIKIT['PAGINATION']['XYZ']",
+            "Known: PAGE_SIZE, MAX_PAGE_SIZE.",
+            id="nothing-like-it",
+        ),
+        pytest.param(
+            {"PAGINATION": {7: 7}},
+            "DRF_APIKIT['PAGINATION'][7]",
+            "Known: PAGE_SIZE, MAX_PAGE_SIZE.",
+            id="number",
+        ),
+        pytest.param(
+            issuer_settings(audiance="x"),
+            f"{ISSUERS_PATH}[{ISSUER!r}]['AUDIANCE']",
+            "Did you mean 'AUDIENCE'?",
+            id="issuer",
+        ),
+    ],
+)
+def test_an_unknown_key_is_a_fault_with_the_closest_known_one(
+    value: Any, setting: str, hint: str
+) -> None:
+    (fault,) = faults_of(value)
+    assert (fault.code, fault.setting, fault.hint) == ("unknown", setting, hint)
+    assert "has the unknown key" in fault.message
+
+
+def test_an_audience_is_mandatory() -> None:
+    with override_settings(DRF_APIKIT={"AUTHENTICATION": {"ISSUERS": {ISSUER: {}}}}):
+        (fault,) = apikit_settings.faults()
+        with pytest.raises(ImproperlyConfigured, match="AUDIENCE'] is missing"):
+            read("AUTHENTICATION")
+    assert fault.code == "missing"
+    assert fault.setting == f"{ISSUERS_PATH}[{ISSUER!r}]['AUDIENCE']"
+    assert fault.hint.startswith("What `aud` of a token must contain.")
+
+
+@pytest.mark.parametrize("raw", [None, [], "api", 7], ids=repr)
+def test_an_issuer_must_be_a_dict(raw: Any) -> None:
+    (fault,) = faults_of({"AUTHENTICATION": {"ISSUERS": {ISSUER: raw}}})
+    assert fault.setting == f"{ISSUERS_PATH}[{ISSUER!r}]"
+    assert fault.hint == "It must be a dict."
+
+
+@pytest.mark.compliance("RFC 8414", "2")
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "id.example",
+        "https://",
+        "https://id.example?tenant=a",
+        "https://id.example/?",
+        "https://id.example#a",
+        "https://me@id.example",
+        "HTTPS://id.example",
+        " https://id.example",
+        "https://id.example\n",
+        "file:///keys",
+        None,
+        7,
+        ("https://id.example",),
+    ],
+    ids=repr,
+)
+def test_an_issuer_is_a_url_without_query_and_fragment(issuer: Any) -> None:
+    value = {"AUTHENTICATION": {"ISSUERS": {issuer: {"AUDIENCE": "api"}}}}
+    (fault,) = faults_of(value)
+    assert (fault.code, fault.setting) == ("value", ISSUERS_PATH)
+    assert "issuer URLs without query and fragment" in fault.hint
+
+
+@pytest.mark.parametrize(
+    ("issuer", "entry", "faulty"),
+    [
+        pytest.param("http://localhost:8001", {}, True, id="http"),
+        pytest.param(
+            "http://localhost:8001",
+            {"JWKS_URI": "http://localhost:8001/keys"},
+            True,
+            id="http-twice",
+        ),
+        pytest.param(ISSUER, {"JWKS_URI": "http://id.example/keys"}, True, id="keys"),
+        pytest.param(
+            "http://localhost:8001",
+            {"INSECURE_LOOPBACK_HTTP": True},
+            False,
+            id="allowed",
+        ),
+        pytest.param("http://id.example", {"JWKS": JWKS}, False, id="given-keys"),
+        pytest.param(
+            "http://id.example",
+            {"JWKS_URI": "https://id.example/keys"},
+            False,
+            id="https-keys",
+        ),
+    ],
+)
+def test_keys_over_plain_http_are_a_fault_before_the_first_token(
+    issuer: str, entry: dict[str, Any], faulty: bool
+) -> None:
+    value = {"AUTHENTICATION": {"ISSUERS": {issuer: {"AUDIENCE": "api", **entry}}}}
+    faults = faults_of(value)
+    assert [fault.setting for fault in faults] == (
+        [f"{ISSUERS_PATH}[{issuer!r}]['INSECURE_LOOPBACK_HTTP']"] if faulty else []
+    )
+    assert all("Use https" in fault.hint for fault in faults)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    found = faults_of(
+        {
+            "PAGES": {},
+            "PAGINATION": {"PAGE_SIZE": 0, "MAX_PAGE_SIZE": 0, "SIZE": 1},
+            "PROBLEMS": None,
+            "AUTHENTICATION": {"ISSUERS": {ISSUER: {}, "x": {}}, "REALM": '"'},
+        }
+    )
+    assert len(found) == 8
+
+
+def test_a_long_value_is_shortened() -> None:
+    (fault,) = faults_of({"AUTHENTICATION": {"CACHE": ["x" * 1000] * 1000}})
+    assert len(fault.message) < 700
+
+
+def test_other_settings_change_nothing() -> None:
+    before = read("PAGINATION")
+    with override_settings(USE_TZ=False):
+        assert read("PAGINATION") is before
+
+
+def test_issuers_cannot_be_changed_by_a_reader() -> None:
+    with override_settings(DRF_APIKIT=issuer_settings()):
+        issuers: Any = apikit_settings.authentication.issuers
+        with pytest.raises(TypeError):
+            issuers["https://evil.example"] = issuers[ISSUER]
+
+
+def test_defaults_are_not_shared() -> None:
+    one, other = conf.AuthenticationSettings(), conf.AuthenticationSettings()
+    assert one.issuers == other.issuers
+    assert one.issuers is not other.issuers
+
+
+def test_every_setting_tells_what_it_is() -> None:
+    for section in (*SECTIONS.values(), IssuerSettings):
+        for field in dataclasses.fields(section):
+            assert field.metadata["doc"].endswith("."), field.name
+            assert callable(field.metadata["kind"]), field.name
+
+
+def test_a_dotted_path_is_loaded() -> None:
+    assert conf.load("drf_apikit.conf.load") is conf.load
+    with pytest.raises(ImportError):
+        conf.load("drf_apikit.conf.nothing")
