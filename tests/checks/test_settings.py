@@ -1,0 +1,148 @@
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.checks import Error, Tags, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.test import override_settings
+
+from drf_apikit.checks import check_settings, register
+
+ISSUER = "https://id.example"
+
+
+def named(**values: Any) -> dict[str, Any]:
+    return {"AUTHENTICATION": values}
+
+
+#: What is in the setting, the id, and what the error must tell.
+FAULTS = [
+    pytest.param(
+        {"PAGINATOIN": {}},
+        "drf_apikit.E001",
+        "DRF_APIKIT has the unknown key 'PAGINATOIN'.",
+        "Did you mean 'PAGINATION'?",
+        id="unknown-section",
+    ),
+    pytest.param(
+        {"PAGINATION": {"PAGE_SIZES": 1}},
+        "drf_apikit.E001",
+        "DRF_APIKIT['PAGINATION'] has the unknown key 'PAGE_SIZES'.",
+        "Did you mean 'PAGE_SIZE'?",
+        id="unknown-key",
+    ),
+    pytest.param(
+        {"PAGINATION": {"PAGE_SIZE": "many"}},
+        "drf_apikit.E002",
+        "DRF_APIKIT['PAGINATION']['PAGE_SIZE'] is 'many'.",
+        "It must be None, or a whole number from 1 to 10000.",
+        id="bad-value",
+    ),
+    pytest.param(
+        [],
+        "drf_apikit.E002",
+        "DRF_APIKIT is [].",
+        "It must be a dict of sections.",
+        id="no-dict",
+    ),
+    pytest.param(
+        named(ISSUERS={ISSUER: {}}),
+        "drf_apikit.E003",
+        "DRF_APIKIT['AUTHENTICATION']['ISSUERS']['https://id.example']['AUDIENCE']"
+        " is missing.",
+        "What `aud` of a token must contain. Mandatory (RFC 9068 section 4).",
+        id="missing",
+    ),
+    pytest.param(
+        {"IDEMPOTENCY": {"TENANT": "nowhere.at_all"}},
+        "drf_apikit.E004",
+        "DRF_APIKIT['IDEMPOTENCY']['TENANT'] names 'nowhere.at_all', which cannot be"
+        " imported.",
+        "Name a function by its module and name.",
+        id="module-is-not-there",
+    ),
+    pytest.param(
+        named(PRINCIPAL_RESOLVER="drf_apikit.authentication.nobody"),
+        "drf_apikit.E004",
+        "DRF_APIKIT['AUTHENTICATION']['PRINCIPAL_RESOLVER'] names"
+        " 'drf_apikit.authentication.nobody', which cannot be imported.",
+        "Name a function by its module and name.",
+        id="name-is-not-there",
+    ),
+    pytest.param(
+        named(PRINCIPAL_RESOLVER="drf_apikit.__version__"),
+        "drf_apikit.E004",
+        "DRF_APIKIT['AUTHENTICATION']['PRINCIPAL_RESOLVER'] names"
+        " 'drf_apikit.__version__', which cannot be imported.",
+        "Name a function by its module and name.",
+        id="no-function",
+    ),
+    pytest.param(
+        named(CACHE="memory"),
+        "drf_apikit.E005",
+        "DRF_APIKIT['AUTHENTICATION']['CACHE'] is 'memory', which is no cache.",
+        "Name one of default, other.",
+        id="cache-is-not-there",
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def _two_caches(settings: Any) -> None:
+    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    settings.CACHES = {"other": memory, "default": memory}
+
+
+@pytest.mark.parametrize(("value", "code", "message", "hint"), FAULTS)
+def test_a_fault_is_an_error_with_an_id_and_a_remedy(
+    value: Any, code: str, message: str, hint: str
+) -> None:
+    with override_settings(DRF_APIKIT=value):
+        assert check_settings() == [Error(message, hint=hint, id=code)]
+
+
+@pytest.mark.parametrize(("value", "code", "message", "hint"), FAULTS)
+def test_manage_py_check_fails_and_tells_why(
+    value: Any, code: str, message: str, hint: str
+) -> None:
+    with (
+        override_settings(DRF_APIKIT=value),
+        pytest.raises(SystemCheckError) as raised,
+    ):
+        call_command("check", tags=["security"], stdout=StringIO())
+    told = str(raised.value)
+    assert f"({code}) {message}\n\tHINT: {hint}" in told
+
+
+def test_good_settings_have_no_errors() -> None:
+    value = {
+        "IDEMPOTENCY": {"TENANT": "tests.checks.test_settings.named"},
+        "AUTHENTICATION": {"CACHE": "other", "ISSUERS": {ISSUER: {"AUDIENCE": "api"}}},
+    }
+    with override_settings(DRF_APIKIT=value):
+        assert check_settings() == []
+        call_command("check", stdout=StringIO())
+
+
+def test_a_fault_hides_no_other() -> None:
+    value = {"A": 1, "PAGINATION": 1, "AUTHENTICATION": {"ISSUERS": {ISSUER: {}}}}
+    with override_settings(DRF_APIKIT=value):
+        found = {message.id for message in check_settings()}
+    assert found == {"drf_apikit.E001", "drf_apikit.E002", "drf_apikit.E003"}
+
+
+def test_paths_and_caches_are_checked_together() -> None:
+    value = {
+        "IDEMPOTENCY": {"TENANT": "nowhere.at_all"},
+        "AUTHENTICATION": {"CACHE": "memory", "PRINCIPAL_RESOLVER": "nowhere.at_all"},
+    }
+    with override_settings(DRF_APIKIT=value):
+        found = [message.id for message in check_settings()]
+    assert found == ["drf_apikit.E004", "drf_apikit.E004", "drf_apikit.E005"]
+
+
+def test_the_check_is_registered_with_the_app() -> None:
+    register()
+    with override_settings(DRF_APIKIT={"A": 1}):
+        assert [m.id for m in run_checks(tags=[Tags.security])] == ["drf_apikit.E001"]
