@@ -53,7 +53,8 @@ def owners(pids: list[int]) -> set[int]:
     for pid in pids:
         words, status = _command_line(pid), _read(pid, "status")
         # What has ended, and waits to be collected, has no words.
-        if any(words) and not any(word.endswith("guardian.py") for word in words):
+        guardian = any(word.endswith("guardian.py") for word in words)
+        if any(words) and status and not guardian:
             found.add(int(status.partition("\nUid:")[2].split()[0]))
     return found
 
