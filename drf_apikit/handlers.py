@@ -25,9 +25,9 @@ __all__ = ["Call", "Layer", "LayeredView", "Position", "Proceed", "layered"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Where a decorated handler keeps its layers; `functools.wraps` of decorators
-#: above ours carries it outwards.
-_LAYERS = "drf_apikit_layers"
+#: Where a decorated handler keeps the layer of a position. One attribute for each,
+#: so that decorators above ours, which carry attributes outwards, merge them.
+_LAYER = "drf_apikit_layer_{}"
 #: Where a view instance keeps the positions that are being run.
 _RUNNING = "_drf_apikit_running"
 
@@ -59,7 +59,10 @@ class Call:
             finalize = self.view.finalize_response
             # DRF takes any HttpResponseBase; its stubs say Response.
             plain = cast("Response", response)
+            # It takes Vary out of them, and a refusal may come after it.
+            headers = dict(self.view.headers)
             final = finalize(self.request, plain, *self.args, **self.kwargs)
+            self.view.headers = headers
             render = getattr(final, "render", None)
             self._finished = render() if callable(render) else final
             self._shadow(finalize)
@@ -100,7 +103,19 @@ else:
 
 
 class LayeredView(_View):
-    """Base of the mixins that bring layers to a view."""
+    """Base of the mixins that bring layers to a view.
+
+    Raises:
+        TypeError: when a class names it after a view class, whose `initial()`
+            would then hide this one and leave the view unprotected.
+
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        order = cls.__mro__
+        if APIView in order and order.index(APIView) < order.index(LayeredView):
+            raise TypeError(f"{cls.__name__}: mixins go before the view class")
 
     def get_handler_layers(self) -> list[Layer]:
         """Name the layers of this view; extend what `super()` names."""
@@ -113,10 +128,8 @@ class LayeredView(_View):
         handler = getattr(self, name, None)
         if handler is None or name not in self.http_method_names:
             return
-        declared = getattr(handler, _LAYERS, ())
-        vars(self)[name] = functools.partial(
-            _run, self, [*self.get_handler_layers(), *declared], handler
-        )
+        layers = [*self.get_handler_layers(), *_declared(handler)]
+        vars(self)[name] = functools.partial(_run, self, layers, handler)
 
 
 def layered(layer: Layer) -> Callable[[F], F]:
@@ -126,13 +139,15 @@ def layered(layer: Layer) -> Callable[[F], F]:
     `@api_view` and through `method_decorator`.
 
     Raises:
-        TypeError: when put on anything that is no function, or when called by
-            anything that is no DRF view.
+        TypeError: when put on anything that is no function, on what `as_view()`
+            or `@api_view` has made, or when called by anything that is no DRF
+            view.
 
     """
 
     def decorate(function: F) -> F:
-        if inspect.isclass(function) or not callable(function):
+        made = hasattr(function, "view_class") or hasattr(function, "cls")
+        if made or inspect.isclass(function) or not callable(function):
             raise TypeError(f"{layer!r} goes on a view method, not on {function!r}")
 
         @functools.wraps(function)
@@ -144,11 +159,18 @@ def layered(layer: Layer) -> Callable[[F], F]:
                 return handler(request, *rest, **kwargs)
             return _run(view, layers, handler, request, *rest, **kwargs)
 
-        layers = (layer, *getattr(function, _LAYERS, ()))
-        setattr(wrapper, _LAYERS, layers)
+        layers = [layer, *_declared(function)]
+        # Where an inner decorator has the position already, its layer stays.
+        vars(wrapper).setdefault(_LAYER.format(layer.position.value), layer)
         return cast("F", wrapper)
 
     return decorate
+
+
+def _declared(handler: Callable[..., Any]) -> list[Layer]:
+    """List the layers that decorators have left on a handler."""
+    names = [_LAYER.format(position.value) for position in Position]
+    return [getattr(handler, name) for name in names if hasattr(handler, name)]
 
 
 def _caller(args: Sequence[Any]) -> tuple[APIView, Request, Sequence[Any]]:
