@@ -19,6 +19,17 @@ __all__ = ["ConditionalMixin"]
 
 _READS: Final = frozenset({"GET", "HEAD"})
 _WRITES: Final = frozenset({"PUT", "PATCH", "DELETE"})
+_FIELDS: Final = ("If-Match", "If-None-Match")
+#: What describes the content that a 304 does not have (RFC 9110 section 15.4.5).
+_OF_CONTENT: Final = (
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "Last-Modified",
+)
 #: How often a write without If-Match starts anew when another one was faster.
 _ATTEMPTS: Final = 5
 
@@ -37,8 +48,8 @@ class ConditionalMixin(LayeredView, _View):
     304 when the client has that already; a list's tag is a digest of its
     bytes. PUT, PATCH and DELETE check If-Match and move the version by one in
     the very transaction of the write, so that of two writers with one tag one
-    gets 412. So does any other unsafe method of a detail route that comes with
-    If-Match. Object permissions come first, always.
+    gets 412. So does POST on a detail route that comes with a precondition.
+    Object permissions come first, always.
 
     Raises:
         PreconditionFailed: 412, the object is not what the client has seen.
@@ -85,10 +96,10 @@ class PreconditionLayer(Layer):
             raise TypeError(f"{type(view).__name__} is no ConditionalMixin")
         detail = (view.lookup_url_kwarg or view.lookup_field) in call.kwargs
         if method in _READS:
-            # An action's answer is another representation than its object's.
-            own = getattr(view, "action", "retrieve") == "retrieve"
-            return (_read_row if detail and own else _read_body)(view, call, proceed)
-        asked = method == "POST" and "If-Match" in call.request.headers
+            own = detail and _is_own(view, "retrieve")
+            return (_read_row if own else _read_body)(view, call, proceed)
+        headers = call.request.headers
+        asked = method == "POST" and any(name in headers for name in _FIELDS)
         if detail and (method in _WRITES or asked):
             return _write(view, call, proceed)
         return proceed()
@@ -97,7 +108,10 @@ class PreconditionLayer(Layer):
 def _read_row(view: ConditionalMixin, call: Call, proceed: Proceed) -> HttpResponseBase:
     """Decide by the version, before anything is serialised."""
     tag = _hold(view, call.request)
-    return _judge(call, tag) or _tag(proceed(), tag)
+    if _judge(call, tag) is Decision.NOT_MODIFIED:
+        return _tag(HttpResponseNotModified(), tag)
+    response = proceed()
+    return _tag(response, tag) if response.status_code == 200 else response
 
 
 def _read_body(_: ConditionalMixin, call: Call, proceed: Proceed) -> HttpResponseBase:
@@ -108,7 +122,9 @@ def _read_body(_: ConditionalMixin, call: Call, proceed: Proceed) -> HttpRespons
     if "ETag" in response:
         return response
     tag = body_tag(response.content)
-    return _judge(call, tag) or _tag(response, tag)
+    if _judge(call, tag) is Decision.NOT_MODIFIED:
+        _empty(response)
+    return _tag(response, tag)
 
 
 def _write(view: ConditionalMixin, call: Call, proceed: Proceed) -> HttpResponseBase:
@@ -119,15 +135,22 @@ def _write(view: ConditionalMixin, call: Call, proceed: Proceed) -> HttpResponse
         _judge(call, tag)
         row = cast("Model", view.held_object)
         alias = write_alias(type(row))
-        with transaction.atomic(using=alias):
+        # Without a savepoint, what spoils this spoils what it is part of.
+        with transaction.atomic(using=alias, savepoint=False):
             if claim(row, view.version_field, alias):
                 response = proceed()
                 # No validator after PUT: RFC 9110 section 9.3.4.
-                if call.request.method == "PATCH" and response.status_code < 300:
+                own = call.request.method == "PATCH" and _is_own(view, "partial_update")
+                if own and response.status_code == 200:
                     _tag(response, _row_tag(view, call.request))
                 return call.finish(response)
         view.held_object = None
     raise EditConflict(headers={"Retry-After": "1"})
+
+
+def _is_own(view: ConditionalMixin, action: str) -> bool:
+    """Tell the object's own route from an action's, which answers otherwise."""
+    return getattr(view, "action", action) == action
 
 
 def _hold(view: ConditionalMixin, request: Request) -> EntityTag:
@@ -149,16 +172,22 @@ def _require(view: ConditionalMixin, request: Request) -> None:
         raise PreconditionRequired
 
 
-def _judge(call: Call, tag: EntityTag) -> HttpResponseBase | None:
-    """Give a 304, refuse with 412, or let pass with None."""
+def _judge(call: Call, tag: EntityTag) -> Decision:
+    """Decide; a failed precondition is raised as 412."""
     headers = call.request.headers
-    fields = Preconditions(headers.get("If-Match"), headers.get("If-None-Match"))
+    fields = Preconditions(*(headers.get(name) for name in _FIELDS))
     decision = evaluate(str(call.request.method), fields, tag)
     if decision is Decision.FAILED:
         raise PreconditionFailed(headers={"ETag": str(tag)})
-    if decision is Decision.NOT_MODIFIED:
-        return _tag(HttpResponseNotModified(), tag)
-    return None
+    return decision
+
+
+def _empty(response: HttpResponse) -> None:
+    """Make a finished response a 304; what is not about its content stays."""
+    response.status_code = 304
+    response.content = b""
+    for name in _OF_CONTENT:
+        response.headers.pop(name, None)
 
 
 def _tag(response: HttpResponseBase, tag: EntityTag) -> HttpResponseBase:
