@@ -22,6 +22,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 #: Python 3.13 renamed these; a title stays the same on every version.
 _PHRASES: Final[Mapping[int, Any]] = {
     413: _("Content Too Large"),
+    414: _("URI Too Long"),
+    416: _("Range Not Satisfiable"),
     422: _("Unprocessable Content"),
 }
 

@@ -33,10 +33,8 @@ def find_type(error: exceptions.APIException) -> ProblemType | None:
     """
     if isinstance(error, Problem):
         return error.problem_type
-    for ancestor in type(error).__mro__:
-        found = _TYPES.get(ancestor)
-        if found is not None:
-            return found if found.status == error.status_code else None
+    found = next((_TYPES[c] for c in type(error).__mro__ if c in _TYPES), None)
     if type(error) is exceptions.APIException:
-        return problem_types.SERVER_ERROR
-    return None
+        found = problem_types.SERVER_ERROR
+    fits = found is not None and found.status == error.status_code
+    return found if fits else None
