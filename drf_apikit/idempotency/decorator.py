@@ -13,12 +13,18 @@ from drf_apikit.exceptions import (
     IdempotencyKeyAnonymous,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
+    IdempotencyResponseNotKept,
 )
 from drf_apikit.handlers import Call, Layer, LayeredView, Position, Proceed, layered
 from drf_apikit.idempotency.fingerprint import fingerprint
-from drf_apikit.idempotency.keys import read_key, resolve_scope, route_of
+from drf_apikit.idempotency.keys import FORMAT, read_key, resolve_scope, route_of
 from drf_apikit.idempotency.replay import answer_of, authorize_replay, rebuild
-from drf_apikit.idempotency.transactional import Claim, Outcome, store, take
+from drf_apikit.idempotency.transactional import (
+    Claim,
+    ContentionError,
+    claimed,
+    store,
+)
 from drf_apikit.models import IdempotencyRecord
 from drf_apikit.signals import (
     idempotency_conflicted,
@@ -113,13 +119,13 @@ class IdempotencyLayer(Layer):
         if claim is None:
             return proceed()
         alias = self.using or router.db_for_write(IdempotencyRecord)
-        with transaction.atomic(using=alias):
-            outcome, record = take(claim, alias)
-            if outcome is Outcome.RUN:
-                return self._execute(call, proceed, claim.scope, alias)
-        if record is None:
+        try:
+            with claimed(claim, alias) as record:
+                if record is None:
+                    return self._execute(call, proceed, claim.scope, alias)
+        except ContentionError:
             _send(idempotency_conflicted, call, claim.scope)
-            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+            raise IdempotencyInProgress(headers={"Retry-After": "1"}) from None
         return _replay(call, claim, record)
 
     def _claim(self, call: Call) -> Claim | None:
@@ -160,6 +166,8 @@ class IdempotencyLayer(Layer):
 def _replay(call: Call, claim: Claim, record: IdempotencyRecord) -> HttpResponseBase:
     """Send the stored answer again, to a caller who may still have it."""
     whole = authorize_replay(call.view)
+    if record.format_version != FORMAT:
+        raise IdempotencyResponseNotKept("The answer was kept in another format.")
     if record.fingerprint != claim.fingerprint:
         _send(idempotency_mismatched, call, claim.scope)
         raise IdempotencyKeyReused

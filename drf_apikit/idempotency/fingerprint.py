@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -19,26 +18,35 @@ def fingerprint(request: Request) -> str:
     """Digest the media type, query string and parsed body.
 
     The order of JSON members, white space and the boundary of a multipart body
-    make no difference; files are digested in chunks.
+    make no difference; files are digested in chunks and rewound.
     """
     media_type = str(request.content_type or "").partition(";")[0].strip().lower()
     query = request.META.get("QUERY_STRING", "")
-    return digest([media_type, query, *_body(request.data)])
+    return digest([media_type, query, _body(request.data)])
 
 
-def _body(data: Any) -> Iterator[str]:
-    if not isinstance(data, QueryDict):
-        yield json.dumps(data, cls=JSONEncoder, sort_keys=True)
-        return
-    for name in sorted(data):
-        for value in data.getlist(name):
-            yield name
-            yield from _file(value) if isinstance(value, UploadedFile) else (value,)
+class _Encoder(JSONEncoder):
+    """Encodes whatever the parsers of DRF and of projects make of a body."""
+
+    def default(self, obj: Any) -> Any:
+        match obj:
+            case UploadedFile():
+                return {"file": _file(obj)}
+            case bytes():
+                return {"bytes": hashlib.sha256(obj).hexdigest()}
+            case _:
+                return super().default(obj)
 
 
-def _file(upload: "UploadedFile[Any]") -> Iterator[str]:
+def _body(data: Any) -> str:
+    """Write a form as a list for each name, since a name may come repeatedly."""
+    plain = dict(data.lists()) if isinstance(data, QueryDict) else data
+    return json.dumps(plain, cls=_Encoder, sort_keys=True)
+
+
+def _file(upload: "UploadedFile[Any]") -> list[str]:
     sha256 = hashlib.sha256()
     for chunk in upload.chunks():
         sha256.update(chunk)
     upload.seek(0)
-    yield from (str(upload.name), str(upload.content_type), sha256.hexdigest())
+    return [str(upload.name), str(upload.content_type), sha256.hexdigest()]

@@ -49,18 +49,10 @@ def resolve_scope(request: Request, key: str) -> str | None:
     principal = _principal(request)
     if principal is None:
         return None
-    match = request.resolver_match
-    arguments = [(match.args, sorted(match.kwargs.items()))] if match else []
-    return digest(
-        [
-            _tenant(request),
-            *principal,
-            request.method,
-            route_of(request),
-            arguments,
-            key,
-        ]
-    )
+    # The path, not the arguments that were made of it: an argument can be any
+    # object, with a text that is another one in the next process.
+    where = (route_of(request), request.path_info)
+    return digest([_tenant(request), *principal, request.method, *where, key])
 
 
 def route_of(request: Request) -> str:

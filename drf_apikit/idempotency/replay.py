@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
+from django.db import router
 from django.http import Http404, HttpResponse, HttpResponseBase
 from rest_framework.generics import GenericAPIView
 from rest_framework.views import APIView
@@ -56,20 +58,38 @@ def authorize_replay(view: APIView) -> bool:
         Http404, PermissionDenied: the caller may not see the object any more.
 
     """
-    if not isinstance(view, GenericAPIView):
-        return True
-    lookup = view.lookup_url_kwarg or view.lookup_field
-    if lookup not in view.kwargs:
+    if not isinstance(view, GenericAPIView) or not _finds_objects(view):
         return True
     try:
         view.get_object()
     except Http404:
-        model = view.get_queryset().model
-        rows = model._base_manager.filter(**{view.lookup_field: view.kwargs[lookup]})
-        if rows.exists():
-            raise
-        return False
+        if _is_gone(view):
+            return False
+        raise
     return True
+
+
+def _finds_objects(view: "GenericAPIView[Any]") -> bool:
+    """Tell whether this is a detail route of a view that has rows."""
+    declared = getattr(view, "queryset", None) is not None
+    has_rows = declared or type(view).get_queryset is not GenericAPIView.get_queryset
+    return has_rows and _lookup(view) in view.kwargs
+
+
+def _lookup(view: "GenericAPIView[Any]") -> str:
+    return view.lookup_url_kwarg or view.lookup_field
+
+
+def _is_gone(view: "GenericAPIView[Any]") -> bool:
+    """Tell a row that nobody has any more from one that the caller may not see."""
+    model = view.get_queryset().model
+    sought = {view.lookup_field: view.kwargs[_lookup(view)]}
+    rows = model._base_manager.using(router.db_for_write(model))
+    try:
+        return not rows.filter(**sought).exists()
+    except (TypeError, ValueError, ValidationError):
+        # What cannot be looked up never was a row.
+        return True
 
 
 def rebuild(record: IdempotencyRecord, *, whole: bool) -> HttpResponse:

@@ -5,28 +5,24 @@ effects and the answer. So nothing has to be released or taken over after a
 crash: the database has rolled it all back.
 """
 
-import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import NotSupportedError, OperationalError, connections
+from django.db import NotSupportedError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from drf_apikit.idempotency.keys import FORMAT
 from drf_apikit.models import IdempotencyRecord
 
-__all__ = ["Claim", "Outcome", "store", "take"]
+__all__ = ["Claim", "ContentionError", "claimed", "store"]
 
 
-class Outcome(enum.Enum):
-    """What a claim came to."""
-
-    RUN = "run"
-    DONE = "done"
-    IN_PROGRESS = "in progress"
+class ContentionError(Exception):
+    """Another transaction is at the same operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +36,31 @@ class Claim:
     ttl: int
 
 
-def take(claim: Claim, alias: str) -> tuple[Outcome, IdempotencyRecord | None]:
-    """Claim the scope with one statement, inside the open transaction.
+@contextmanager
+def claimed(claim: Claim, alias: str) -> Iterator[IdempotencyRecord | None]:
+    """Open a transaction and claim the scope with its first statement.
 
-    `RUN`: the caller may go on. `DONE`: it is done, here is its record.
-    `IN_PROGRESS`: another transaction is at it.
+    Gives None where the caller may go on, and else the record of what is done.
+    A claim that fails leaves through the transaction, so that it is rolled back
+    and what surrounds it can go on.
 
     Raises:
+        ContentionError: another transaction has not finished.
         NotSupportedError: a database other than PostgreSQL, MySQL, MariaDB and
             SQLite.
 
     """
     connection = connections[alias]
+    entered = False
     try:
-        forms = _FORMS[connection.vendor]
-    except KeyError:
-        raise NotSupportedError(f"no claim for {connection.display_name}") from None
-    try:
-        return forms(claim, timezone.now(), connection)
+        with transaction.atomic(using=alias):
+            record = _take(claim, connection)
+            entered = True
+            yield record
     except OperationalError as error:
-        if _is_contention(error):
-            return Outcome.IN_PROGRESS, None
-        raise
+        if entered or not _is_contention(error):
+            raise
+        raise ContentionError from error
 
 
 def store(scope: str, answer: Mapping[str, Any], alias: str) -> None:
@@ -70,9 +69,18 @@ def store(scope: str, answer: Mapping[str, Any], alias: str) -> None:
     rows.update(**answer, completed_at=timezone.now())
 
 
+def _take(claim: Claim, connection: BaseDatabaseWrapper) -> IdempotencyRecord | None:
+    try:
+        form = _FORMS[connection.vendor]
+    except KeyError:
+        raise NotSupportedError(f"no claim for {connection.display_name}") from None
+    record: IdempotencyRecord | None = form(claim, timezone.now(), connection)
+    return record
+
+
 def _postgresql(
     claim: Claim, now: datetime, connection: BaseDatabaseWrapper
-) -> tuple[Outcome, IdempotencyRecord | None]:
+) -> IdempotencyRecord | None:
     """Try a lock that goes with the transaction, insert, read: one statement.
 
     Without the lock, the insert of a second request would wait for the first.
@@ -80,67 +88,68 @@ def _postgresql(
     insert, values = _upsert(
         claim, now, connection, "SELECT {} FROM attempt WHERE locked"
     )
-    table = connection.ops.quote_name(IdempotencyRecord._meta.db_table)
     sql = (
         "WITH attempt AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%s) AS locked),"
         f" claimed AS ({insert} RETURNING scope)"
         " SELECT kept.*, attempt.locked, EXISTS (SELECT FROM claimed) AS claimed"
-        f" FROM attempt LEFT JOIN {table} AS kept"
+        f" FROM attempt LEFT JOIN {_table(connection)} AS kept"
         " ON kept.scope = %s AND kept.expires_at > %s"
     )
     records = IdempotencyRecord.objects.using(connection.alias)
     lock = int.from_bytes(bytes.fromhex(claim.scope)[:8], "big", signed=True)
     record: Any = records.raw(sql, [lock, *values, claim.scope, now])[0]
     if record.claimed:
-        return Outcome.RUN, None
-    if record.pk is None and record.locked:
-        # Its commit fell between our snapshot and our lock.
-        record = records.filter(pk=claim.scope).first()
-    return (
-        (Outcome.DONE, record) if record and record.pk else (Outcome.IN_PROGRESS, None)
-    )
+        return None
+    if record.pk is None and not record.locked:
+        raise ContentionError
+    # Without a row, its commit fell between our snapshot and our lock.
+    kept: IdempotencyRecord | None = record if record.pk else None
+    return kept or records.get(pk=claim.scope)
 
 
 def _sqlite(
     claim: Claim, now: datetime, connection: BaseDatabaseWrapper
-) -> tuple[Outcome, IdempotencyRecord | None]:
+) -> IdempotencyRecord | None:
     """Write first: a transaction that reads first could not write later."""
     insert, values = _upsert(claim, now, connection, "VALUES ({})")
     return _insert_or_read(insert, values, claim, connection)
 
 
-def _mysql(
-    claim: Claim, now: datetime, connection: Any
-) -> tuple[Outcome, IdempotencyRecord | None]:
+def _mysql(claim: Claim, now: datetime, connection: Any) -> IdempotencyRecord | None:
     """Insert without waiting; MySQL itself waits for the other's commit."""
     columns, values = _row(claim, now, connection)
-    table = connection.ops.quote_name(IdempotencyRecord._meta.db_table)
-    insert = f"INSERT IGNORE INTO {table} ({columns}) VALUES ({_marks(values)})"
+    insert = (
+        f"INSERT IGNORE INTO {_table(connection)} ({columns}) VALUES ({_marks(values)})"
+    )
     if connection.mysql_is_mariadb:
         insert = f"SET STATEMENT innodb_lock_wait_timeout=0 FOR {insert}"
-    expired = IdempotencyRecord.objects.using(connection.alias).filter(
-        pk=claim.scope, expires_at__lte=now
-    )
-    outcome, record = _insert_or_read(insert, values, claim, connection)
-    if record and record.expires_at <= now and expired.update(**_fresh(claim, now)):
-        return Outcome.RUN, None
-    return outcome, record
+    # A locking read sees what was committed after this transaction's snapshot. The
+    # insert has left a shared lock; a stronger one would make two retries collide.
+    record = _insert_or_read(insert, values, claim, connection, "LOCK IN SHARE MODE")
+    if record is None or record.expires_at > now:
+        return record
+    rows = IdempotencyRecord.objects.using(connection.alias)
+    rows.filter(pk=claim.scope).update(**_fresh(claim, now))
+    return None
 
 
 def _insert_or_read(
-    insert: str, values: list[Any], claim: Claim, connection: BaseDatabaseWrapper
-) -> tuple[Outcome, IdempotencyRecord | None]:
+    insert: str,
+    values: list[Any],
+    claim: Claim,
+    connection: BaseDatabaseWrapper,
+    lock: str = "",
+) -> IdempotencyRecord | None:
     with connection.cursor() as cursor:
         cursor.execute(insert, values)
         if cursor.rowcount:
-            return Outcome.RUN, None
-    # A locking read sees what was committed after this transaction's snapshot.
-    rows = IdempotencyRecord.objects.using(connection.alias).select_for_update()
-    record = rows.filter(pk=claim.scope).first()
-    return (Outcome.DONE, record) if record else (Outcome.IN_PROGRESS, None)
+            return None
+    select = f"SELECT * FROM {_table(connection)} WHERE scope = %s {lock}"
+    records = IdempotencyRecord.objects.using(connection.alias)
+    return records.raw(select, [claim.scope])[0]
 
 
-_FORMS: Final[Mapping[str, Callable[..., tuple[Outcome, IdempotencyRecord | None]]]] = {
+_FORMS: Final[Mapping[str, Callable[..., IdempotencyRecord | None]]] = {
     "postgresql": _postgresql,
     "sqlite": _sqlite,
     "mysql": _mysql,
@@ -181,13 +190,17 @@ def _upsert(
 ) -> tuple[str, list[Any]]:
     """Insert, or take over a row that has expired; touch no other row."""
     columns, values = _row(claim, now, connection)
-    table = connection.ops.quote_name(IdempotencyRecord._meta.db_table)
+    table = _table(connection)
     renewed = ", ".join(f"{name} = excluded.{name}" for name in _fresh(claim, now))
     return (
         f"INSERT INTO {table} AS old ({columns}) {source.format(_marks(values))}"
         f" ON CONFLICT (scope) DO UPDATE SET {renewed}"
         " WHERE old.expires_at <= excluded.created_at"
     ), values
+
+
+def _table(connection: BaseDatabaseWrapper) -> str:
+    return connection.ops.quote_name(IdempotencyRecord._meta.db_table)
 
 
 def _marks(values: list[Any]) -> str:
@@ -202,7 +215,8 @@ def _is_contention(error: OperationalError) -> bool:
 
 
 #: PostgreSQL: serialization failure, deadlock, lock not available. SQLite: busy,
-#: also with an old snapshot. MySQL: lock wait timeout, deadlock.
+#: also with an old snapshot. MySQL: changed since the snapshot, lock wait timeout,
+#: deadlock.
 _CONTENTION: Final = frozenset(
-    {"40001", "40P01", "55P03", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", 1205, 1213}
+    {"40001", "40P01", "55P03", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", 1020, 1205, 1213}
 )

@@ -1,0 +1,20 @@
+from django.urls import include, path
+from rest_framework.routers import DefaultRouter
+
+from tests.idempotency import views
+
+router = DefaultRouter()
+router.register("articles", views.ArticleViewSet, basename="article")
+
+urlpatterns = [
+    path("effects/", views.Effects.as_view()),
+    path("effects/<str:name>/", views.Effects.as_view()),
+    path("others/", views.Effects.as_view()),
+    path("unprotected/", views.Unprotected.as_view()),
+    path("optional/", views.Optional.as_view()),
+    path("uploads/", views.Uploads.as_view()),
+    path("uploads/<str:filename>", views.Uploads.as_view()),
+    path("function/", views.function),
+    path("rowless/<str:pk>/", views.Rowless.as_view()),
+    path("", include(router.urls)),
+]
