@@ -1,6 +1,8 @@
 """People of the ledger with their accounts, and clients with their tokens."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +14,7 @@ from ledger.models import Account, Transfer
 from ledger.services import Order, transfer
 
 SCOPE = "ledger:read ledger:write"
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 OpenAccount = Callable[..., Account]
 MakeClient = Callable[..., APIClient]
@@ -82,3 +85,34 @@ def bob(client_of: MakeClient) -> APIClient:
 @pytest.fixture
 def operator(client_of: MakeClient) -> APIClient:
     return client_of("operator")
+
+
+@pytest.fixture
+def history(open_account: OpenAccount) -> list[Transfer]:
+    """Six transfers, a day apart: alice, bob and the operator in a ring."""
+    names = ("alice", "bob", "operator")
+    accounts = [open_account(name) for name in names]
+    return [
+        Transfer.objects.create(
+            source=accounts[n % 3],
+            target=accounts[(n + 1) % 3],
+            amount=100 - 10 * (n // 2),
+            currency="EUR",
+            reference=f"{'rent' if n % 2 else 'Invoice'} {n}",
+            status="pending" if n == 3 else "settled",
+            created=BEGIN + timedelta(days=n),
+            settled_at=None if n == 3 else BEGIN + timedelta(days=10 - n),
+        )
+        for n in range(6)
+    ]
+
+
+@pytest.fixture
+def order(alices: Account, bobs: Account) -> dict[str, Any]:
+    return {
+        "source": alices.pk,
+        "target": bobs.pk,
+        "amount": 5,
+        "currency": "EUR",
+        "reference": "fine",
+    }
