@@ -18,7 +18,7 @@ from tests.app.models import Article, Author, Book, Seat, Shelf
 from tests.pagination.walking import COLUMNS, MOMENT, List, Page, make_articles
 
 FULL = os.environ.get("FULL_MATRIX") == "1"
-ROWS = 12
+ROWS = 10
 SIZES = range(1, ROWS + 2)
 SEED = 4
 
@@ -126,7 +126,7 @@ def test_a_composite_key_walks_as_well(names: tuple[str, ...]) -> None:
     key = "-pk" if names and names[-1].startswith("-") else "pk"
     whole = [seat.pk for seat in Seat.objects.order_by(*names, key)]
     seats = List(Seat.objects.all, names)
-    for size in (1, 4, 15):
+    for size in (2, 4):
         pages = seats.forward(seats.first(size))
         assert rows_of(pages) == whole
         assert rows_of(seats.backward(pages[-1])[::-1]) == whole
@@ -222,7 +222,7 @@ def test_an_empty_page_before_leads_on_without_loss(names: tuple[str, ...]) -> N
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("database")
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_rows_that_stay_are_seen_once_whatever_else_happens(seed: int) -> None:
     rng = random.Random(seed)
     names = rng.choice(LIVE)
