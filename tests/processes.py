@@ -32,13 +32,17 @@ NOT_COPIED: Final = ("site-packages", "dist-packages", "test", "idlelib", "confi
 
 def descendants(pid: int) -> list[int]:
     """Give the processes below one, at any depth."""
-    found = []
+    parents = {}
     for path in PROC.glob("[0-9]*"):
-        child = int(path.name)
         # The name before it may hold spaces and brackets.
-        rest = _read(child, "stat").rpartition(")")[2].split()
-        if rest and int(rest[1]) == pid:
-            found += [child, *descendants(child)]
+        rest = _read(int(path.name), "stat").rpartition(")")[2].split()
+        if rest:
+            parents[int(path.name)] = int(rest[1])
+    found: list[int] = []
+    generation = [pid]
+    while generation:
+        generation = [child for child in parents if parents[child] in generation]
+        found += generation
     return found
 
 
