@@ -60,7 +60,7 @@ def url(remedy: str, *, query: bool = True) -> Kind:
     """Accept an absolute URL for HTTP, without fragment and credentials."""
 
     def fits(value: str) -> bool:
-        parts = _URL.fullmatch(value)
+        parts = _URL.fullmatch(value) if value.isascii() else None
         return parts is not None and (query or parts["query"] is None)
 
     return text(remedy, fits)
