@@ -1,6 +1,7 @@
 """The keys of one issuer: parsed in the process, shared in the cache, fetched.
 
-A request waits for a fetch only if there is no usable key at all.
+While one request fetches, the others go on with the keys that there are; they
+wait only where no key is usable, and a moment where theirs is unknown.
 """
 
 import hashlib
@@ -22,12 +23,18 @@ __all__ = ["KeyStore", "KeysUnavailableError"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two attempts, so that neither an outage nor a flood of
-#: unknown key ids turns into a flood of fetches.
+#: Seconds between two attempts of the same cause, so that neither an outage nor
+#: a flood of unknown key ids turns into a flood of fetches.
 PAUSE: Final = 20
+#: Seconds that a request whose key is unknown waits for the fetch of another one.
+PATIENCE: Final = 1
 #: Seconds for which keys are used although the issuer cannot be reached.
 HARD_LIMIT: Final = 24 * 60 * 60
 _FORMAT: Final = 1
+
+#: Causes of a fetch.
+_STALE: Final = "stale"
+_UNKNOWN: Final = "unknown"
 
 
 class KeysUnavailableError(Exception):
@@ -54,7 +61,8 @@ class KeyStore:
         self._lock = threading.Lock()
         self._keys: KeySet | None = None
         self._fetched_at = 0.0
-        self._attempted_at = float("-inf")
+        # Apart, so that a rotation is seen although keys have just been fetched.
+        self._attempts = {_STALE: float("-inf"), _UNKNOWN: float("-inf")}
 
     def keys(self) -> KeySet:
         """Give the keys, stale ones rather than none.
@@ -63,10 +71,15 @@ class KeyStore:
             KeysUnavailableError: there are none, and the issuer cannot be reached.
 
         """
-        lifetime = apikit_settings.authentication.jwks_lifetime
-        if self._keys is not None and self._age() < lifetime:
-            return self._keys
-        return self._renew(lambda: self._age() < lifetime, shared_age=lifetime)
+        settings = apikit_settings.authentication
+
+        def fresh() -> KeySet | None:
+            return self._younger_than(settings.jwks_lifetime)
+
+        # No fetch takes longer than two: of the discovery document and of the keys.
+        usable = self._younger_than(HARD_LIMIT) is not None
+        wait = 0 if usable else 2 * settings.fetch_timeout
+        return fresh() or self._renew(_STALE, wait, fresh)
 
     def refreshed(self) -> KeySet:
         """Give the keys after a look at the issuer's, if one is due.
@@ -74,34 +87,42 @@ class KeyStore:
         For a key id that is unknown: the issuer may have rotated its keys.
         """
         seen = self._fetched_at
-        return self._renew(lambda: self._fetched_at > seen, shared_age=0)
 
-    def _age(self) -> float:
-        return self._clock() - self._fetched_at
+        def newer() -> KeySet | None:
+            return self._younger_than(PAUSE) if self._fetched_at > seen else None
 
-    def _renew(self, done: Callable[[], bool], shared_age: float) -> KeySet:
-        """Let one thread fetch; the others go on with what there is."""
-        if not self._lock.acquire(blocking=self._keys is None):
+        return self._renew(_UNKNOWN, PATIENCE, newer)
+
+    def _younger_than(self, limit: float) -> KeySet | None:
+        """Give the keys unless they are too old, as after a clock was set back."""
+        age = self._clock() - self._fetched_at
+        return self._keys if 0 <= age < limit else None
+
+    def _renew(
+        self, cause: str, wait: float, found: Callable[[], KeySet | None]
+    ) -> KeySet:
+        """Let one thread fetch, unless what is wanted is `found` meanwhile."""
+        if not self._lock.acquire(timeout=wait):
             return self._usable("another thread is fetching")
         try:
-            if self._keys is not None and done():
-                return self._keys
-            self._load_shared(shared_age)
-            if self._keys is not None and done():
-                return self._keys
-            if self._clock() - self._attempted_at < PAUSE:
+            if found() is None:
+                self._load_shared()
+            keys = found()
+            if keys is not None:
+                return keys
+            if 0 <= self._clock() - self._attempts[cause] < PAUSE:
                 return self._usable("the last attempt is too recent")
-            self._attempted_at = self._clock()
+            self._attempts[cause] = self._clock()
             return self._fetch()
         finally:
             self._lock.release()
 
     def _usable(self, reason: str) -> KeySet:
-        if self._keys is None or self._age() > HARD_LIMIT:
-            passed = self._clock() - self._attempted_at
-            wait = max(1, round(PAUSE - passed)) if passed < PAUSE else 1
-            raise KeysUnavailableError(self._issuer, wait, reason)
-        return self._keys
+        if self._keys is not None and self._clock() - self._fetched_at < HARD_LIMIT:
+            return self._keys
+        passed = self._clock() - self._attempts[_STALE]
+        wait = max(1, round(PAUSE - passed)) if 0 <= passed < PAUSE else 1
+        raise KeysUnavailableError(self._issuer, wait, reason)
 
     def _fetch(self) -> KeySet:
         try:
@@ -132,13 +153,13 @@ class KeyStore:
             f"drf_apikit.jwks.{_FORMAT}.{hashlib.sha256(source.encode()).hexdigest()}"
         )
 
-    def _load_shared(self, max_age: float) -> None:
+    def _load_shared(self) -> None:
         """Take what another process has fetched, if it is newer than ours."""
         try:
             text = caches[apikit_settings.authentication.cache].get(self._cache_key())
             fetched_at, document = json.loads(text) if text else (0.0, None)
-            newer = fetched_at > self._fetched_at
-            if newer and (not max_age or self._clock() - fetched_at < max_age):
+            # What comes from the future would count as fresh for too long.
+            if self._fetched_at < fetched_at <= self._clock():
                 self._keys, self._fetched_at = parse_key_set(document), fetched_at
         except Exception:
             # Whatever the cache does, this process can fetch by itself.
