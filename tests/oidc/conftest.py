@@ -1,0 +1,29 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.oidc.provider import Clock, Provider, serving
+
+
+@pytest.fixture(autouse=True)
+def _no_shared_cache(settings: Any) -> None:
+    """Leave sharing to the tests that want it."""
+    dummy = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    settings.CACHES = {"default": dummy}
+
+
+@pytest.fixture(autouse=True)
+def _short_timeout(settings: Any) -> None:
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"FETCH_TIMEOUT": 1}}
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

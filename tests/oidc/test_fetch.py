@@ -1,0 +1,297 @@
+import functools
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+
+from drf_apikit.oidc.fetch import MAX_SIZE, FetchError, check_url, fetch_json
+from tests.databases import in_threads
+from tests.oidc.provider import Answer, Provider, as_json, as_text
+
+DOCUMENT = {"keys": [], "é": "\U0001f600"}
+#: More octets than a test would wait for, one at a time.
+TRICKLE = 200
+
+
+def fetch(provider: Provider, timeout: float = 2) -> Any:
+    return fetch_json(f"{provider.url}/x", timeout=timeout, allow_loopback_http=True)
+
+
+def failure(provider: Provider, answer: Answer, timeout: float = 2) -> str:
+    provider.answers["/x"] = answer
+    with pytest.raises(FetchError) as failed:
+        fetch(provider, timeout)
+    assert provider.requests == ["/x"]
+    return str(failed.value)
+
+
+def raw(*lines: bytes) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"\r\n".join(lines))
+        handler.close_connection = True
+
+    return answer
+
+
+def drop(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_document_is_fetched(provider: Provider) -> None:
+    provider.answers["/x"] = as_json(DOCUMENT)
+    assert fetch(provider) == DOCUMENT
+    (sent,) = provider.headers
+    assert sent["Accept"] == "application/json"
+    assert sent["Accept-Encoding"] == "identity"
+    assert "Authorization" not in sent
+
+
+def test_a_document_in_pieces_is_fetched(provider: Provider) -> None:
+    body = json.dumps(DOCUMENT).encode()
+    chunks = [b"%x\r\n%b\r\n" % (1, bytes([octet])) for octet in body]
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for chunk in (*chunks, b"0\r\n\r\n"):
+            handler.wfile.write(chunk)
+
+    provider.answers["/x"] = answer
+    assert fetch(provider) == DOCUMENT
+
+
+def test_the_largest_document_is_fetched(provider: Provider) -> None:
+    provider.answers["/x"] = as_json("x" * (MAX_SIZE - 2))
+    assert len(fetch(provider)) == MAX_SIZE - 2
+
+
+@pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 404, 500, 503])
+def test_any_other_status_is_no_document(provider: Provider, status: int) -> None:
+    assert f"answered {status}" in failure(provider, as_text(status, "{}"))
+
+
+@pytest.mark.compliance("RFC 9700", "4.11")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(provider: Provider, status: int) -> None:
+    provider.answers["/secret"] = as_json(DOCUMENT)
+    elsewhere = {"Location": f"{provider.url}/secret"}
+    said = failure(provider, as_text(status, "", elsewhere))
+    assert f"answered {status}" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<html>welcome</html>",
+        "{",
+        "{} {}",
+        "[" * 100_000,
+        "1" * 5000,
+        "\x1f\x8b compressed",
+    ],
+    ids=lambda text: ascii(text)[:12],
+)
+def test_what_is_no_json_is_an_error(provider: Provider, text: str) -> None:
+    failure(provider, as_text(200, text))
+
+
+def test_bytes_that_are_no_text_are_an_error(provider: Provider) -> None:
+    failure(provider, raw(b"HTTP/1.0 200 OK", b"", b'"\xff\xfe\xfd"'))
+
+
+def test_a_compressed_document_is_an_error(provider: Provider) -> None:
+    encoded = {"Content-Encoding": "gzip"}
+    bomb = "\x1f" * 1000
+    assert "JSON" in failure(provider, as_text(200, bomb, encoded))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(as_text(200, "x" * (MAX_SIZE + 1)), id="told"),
+        pytest.param(
+            raw(b"HTTP/1.0 200 OK", b"", b'"' + b"x" * (MAX_SIZE + 1)), id="untold"
+        ),
+    ],
+)
+def test_a_large_document_is_an_error(provider: Provider, answer: Answer) -> None:
+    assert f"more than {MAX_SIZE} octets" in failure(provider, answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(drop, id="no-answer"),
+        pytest.param(raw(b"not http at all", b"", b""), id="not-http"),
+        pytest.param(raw(b"HTTP/1.1 abc OK", b"", b""), id="no-status"),
+        pytest.param(
+            raw(b"HTTP/1.1 200 OK", b"Content-Length: 100", b"", b"{}"), id="cut-short"
+        ),
+        pytest.param(
+            raw(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", b"", b"zz", b"{}"),
+            id="broken-chunk",
+        ),
+        pytest.param(
+            raw(b"HTTP/1.1 200 OK", *[b"X: y"] * 200, b"", b"{}"), id="many-headers"
+        ),
+        pytest.param(
+            raw(b"HTTP/1.1 200 OK", b"X: " + b"y" * 70_000, b"", b"{}"),
+            id="long-header",
+        ),
+    ],
+)
+def test_a_broken_answer_is_an_error(provider: Provider, answer: Answer) -> None:
+    failure(provider, answer)
+
+
+def trickling(provider: Provider, head: bytes, piece: bytes, end: bytes) -> Answer:
+    """Send a good document so slowly that each octet alone is in time."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(head)
+        for _ in range(TRICKLE):
+            handler.wfile.write(piece)
+            if provider.stopped.wait(0.02):
+                break
+        handler.wfile.write(end)
+        handler.close_connection = True
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "end"),
+    [
+        pytest.param(b"HTTP/1.0 200 OK\r\n\r\n[", b" ", b"]", id="until-closed"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n[" % (TRICKLE + 2),
+            b" ",
+            b"]",
+            id="with-length",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n",
+            b"1\r\n \r\n",
+            b"1\r\n]\r\n0\r\n\r\n",
+            id="chunked",
+        ),
+    ],
+)
+def test_a_trickle_is_an_error(
+    provider: Provider, head: bytes, piece: bytes, end: bytes
+) -> None:
+    answer = trickling(provider, head, piece, end)
+    assert "takes too long" in failure(provider, answer, timeout=0.2)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n{"], ids=repr
+)
+def test_silence_is_an_error(provider: Provider, sent: bytes) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(sent)
+        provider.stopped.wait(10)
+
+    failure(provider, answer, timeout=0.1)
+
+
+def test_nobody_there_is_an_error() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        with pytest.raises(FetchError, match="ConnectionError"):
+            fetch_json(f"http://127.0.0.1:{port}/", timeout=1, allow_loopback_http=True)
+
+
+def test_a_certificate_is_asked_for(provider: Provider) -> None:
+    url = provider.url.replace("http://", "https://")
+    with pytest.raises(FetchError):
+        fetch_json(url, timeout=1, allow_loopback_http=True)
+    assert provider.requests == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8001/keys",
+        "http://127.8.7.6/",
+        "http://[::1]:8001/keys",
+        "http://localhost/",
+        "http://LOCALHOST:8001/",
+        "https://id.example/",
+        "https://127.0.0.1/",
+        "HTTPS://id.example/",
+    ],
+)
+def test_https_and_loopback_are_allowed_for_development(url: str) -> None:
+    check_url(url, allow_loopback_http=True)
+    if url.lower().startswith("https"):
+        check_url(url)
+    else:
+        with pytest.raises(FetchError, match="is not https"):
+            check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/keys",
+        "id.example/keys",
+        "https://",
+        "https:///keys",
+        "https://:443/",
+        "http://id.example/",
+        "http://localhost.evil.example/",
+        "http://127.0.0.1.evil.example/",
+        "http://127.1/",
+        "http://2130706433/",
+        "http://0.0.0.0/",
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://127.0.0.1@evil.example/",
+        "http://evil.example\\@127.0.0.1/",
+        "http://127.0.0.1\\@evil.example/",
+        "http://evil.example#@127.0.0.1/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[::1",
+        "http://[zz]/",
+        "ftp://127.0.0.1/",
+        "file:///dev/null",
+        "gopher://127.0.0.1:6379/_FLUSHALL",
+        "https://id.example/\r\nX: y",
+        "https://id.example/a b",
+        "https://id.example/\0",
+        "https://é.example/",
+    ],
+    ids=ascii,
+)
+def test_all_else_is_never_fetched(url: str) -> None:
+    with pytest.raises(FetchError):
+        fetch_json(url, timeout=0.1, allow_loopback_http=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://id.example:99999/", "https://id.example:x/", f"https://{'a' * 70}.test/"],
+    ids=lambda url: url[:30],
+)
+def test_a_url_that_nobody_can_call_is_an_error(url: str) -> None:
+    with pytest.raises(FetchError):
+        fetch_json(url, timeout=0.1)
+
+
+def test_threads_fetch_side_by_side(provider: Provider) -> None:
+    """Two requests are open at once, or the barrier breaks."""
+    barrier = threading.Barrier(2, timeout=5)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        barrier.wait()
+        as_json(DOCUMENT)(handler)
+
+    provider.answers["/x"] = answer
+    call = functools.partial(fetch, provider, 5)
+    assert in_threads(call, call) == [DOCUMENT] * 2

@@ -1,0 +1,135 @@
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from drf_apikit.jose import KeySet, Policy, Reason, TokenError, parse_compact
+from drf_apikit.jose.claims import ClaimRules
+from drf_apikit.oidc import Issuer, KeysUnavailableError, find_issuer
+from drf_apikit.testing import InMemoryIssuer
+from tests.jose.minting import AUDIENCE, ISSUER, NOW, POLICY, mint, public_jwk
+from tests.oidc.provider import Provider
+
+STATIC = {"AUDIENCE": AUDIENCE, "JWKS": {"keys": [public_jwk("P-256")]}}
+
+
+@pytest.fixture
+def issuer(provider: Provider, settings: Any) -> Issuer:
+    settings.DRF_APIKIT = trusting(**{provider.url: provider.settings})
+    return find_issuer(provider.url)
+
+
+def trusting(**issuers: Any) -> dict[str, Any]:
+    return {"AUTHENTICATION": {"ISSUERS": issuers, "FETCH_TIMEOUT": 1}}
+
+
+def judge(issuer: Issuer, token: str) -> Any:
+    return issuer.verify(parse_compact(token), NOW)
+
+
+def refusal(issuer: Issuer, token: str) -> Reason:
+    with pytest.raises(TokenError) as refused:
+        judge(issuer, token)
+    return refused.value.reason
+
+
+@pytest.mark.compliance("RFC 9068", "4")
+@pytest.mark.parametrize(
+    "name",
+    [None, True, 7, [], [ISSUER], {}, "", f"{ISSUER}/", ISSUER.upper(), f"{ISSUER} "],
+    ids=repr,
+)
+def test_only_an_issuer_in_the_settings_is_trusted(name: object) -> None:
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
+        assert find_issuer(ISSUER).name == ISSUER
+        with pytest.raises(TokenError) as refused:
+            find_issuer(name)
+    assert refused.value.reason is Reason.ISSUER
+
+
+def test_an_issuer_is_built_once_and_anew_after_a_change() -> None:
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
+        issuer = find_issuer(ISSUER)
+        assert find_issuer(ISSUER) is issuer
+        with override_settings(DRF_APIKIT={}), pytest.raises(TokenError):
+            find_issuer(ISSUER)
+        changed = {**STATIC, "LEEWAY": 0, "AUDIENCE": "another"}
+        with override_settings(DRF_APIKIT=trusting(**{ISSUER: changed})):
+            assert find_issuer(ISSUER).policy.claims.leeway == 0
+            assert find_issuer(ISSUER).policy.claims.audiences == {"another"}
+        assert find_issuer(ISSUER).policy.claims.leeway == 30
+
+
+def test_the_settings_make_the_policy() -> None:
+    entry = {
+        **STATIC,
+        "ALGORITHMS": ["ES256", "EdDSA"],
+        "CLIENTS": ["shop"],
+        "LEEWAY": 7,
+        "MAX_LIFETIME": 600,
+    }
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: entry})):
+        issuer = find_issuer(ISSUER)
+    rules = ClaimRules(
+        issuer=ISSUER,
+        audiences=frozenset({AUDIENCE}),
+        clients=frozenset({"shop"}),
+        leeway=7,
+        max_lifetime=600,
+    )
+    assert issuer.policy == Policy(rules, frozenset({"ES256", "EdDSA"}))
+
+
+def test_given_keys_are_used_and_nothing_is_fetched() -> None:
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
+        issuer = find_issuer(ISSUER)
+    assert isinstance(issuer.keys, KeySet)
+    assert issuer.policy == POLICY
+    assert judge(issuer, mint())["sub"] == "alice"
+    unknown = mint({"alg": "ES256", "typ": "at+jwt", "kid": "other"})
+    assert refusal(issuer, unknown) is Reason.KEY_UNKNOWN
+
+
+def test_fetched_keys_are_used(provider: Provider, issuer: Issuer) -> None:
+    for _ in range(100):
+        assert judge(issuer, provider.token())["iss"] == provider.url
+    assert provider.fetches == 1
+
+
+@pytest.mark.parametrize("kind", ["RSA", "P-384", "Ed25519"])
+def test_a_rotation_is_seen_with_the_first_token(
+    provider: Provider, issuer: Issuer, kind: str
+) -> None:
+    judge(issuer, provider.token())
+    provider.publish(public_jwk(kind))
+    assert judge(issuer, provider.token(kind))["sub"] == "alice"
+    # What is no longer published is no longer trusted.
+    assert refusal(issuer, provider.token()) is Reason.KEY_UNKNOWN
+
+
+def test_unknown_keys_cost_one_more_fetch(provider: Provider, issuer: Issuer) -> None:
+    for kind in ("RSA", "P-384", "Ed25519") * 30:
+        assert refusal(issuer, provider.token(kind)) is Reason.KEY_UNKNOWN
+    assert provider.fetches == 2
+    assert judge(issuer, provider.token())["sub"] == "alice"
+
+
+def test_no_other_refusal_costs_a_fetch(provider: Provider, issuer: Issuer) -> None:
+    judge(issuer, provider.token())
+    assert refusal(issuer, provider.token(exp=0)) is Reason.EXPIRED
+    assert refusal(issuer, provider.token(aud="other")) is Reason.AUDIENCE
+    forged = provider.token().rpartition(".")[0] + "." + "A" * 86
+    assert refusal(issuer, forged) is Reason.SIGNATURE
+    assert provider.fetches == 1
+
+
+def test_without_keys_a_token_is_not_judged(provider: Provider, issuer: Issuer) -> None:
+    provider.fail()
+    with pytest.raises(KeysUnavailableError) as refused:
+        judge(issuer, provider.token(exp=0))
+    assert refused.value.issuer == provider.url
+
+
+def test_an_issuer_cannot_speak_for_another(provider: Provider, issuer: Issuer) -> None:
+    other = InMemoryIssuer(issuer="https://other.test")
+    assert refusal(issuer, provider.token(iss=other.issuer)) is Reason.ISSUER
