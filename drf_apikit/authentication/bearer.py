@@ -51,8 +51,7 @@ class JWTBearerAuthentication(BaseAuthentication):
             raise self._refuse(request, error.reason, issuer) from None
         except KeysUnavailableError as error:
             logger.warning("No keys of %s: %s", error.issuer, error)
-            wait = {"Retry-After": str(error.retry_after)}
-            raise AuthenticationUnavailable(headers=wait) from None
+            raise _unavailable(error) from None
         access = AccessToken(claims)
         resolve = load(apikit_settings.authentication.principal_resolver)
         principal = resolve(access)
@@ -76,6 +75,13 @@ class JWTBearerAuthentication(BaseAuthentication):
         )
         setattr(request._request, _ERROR, "invalid_token")
         return InvalidToken()
+
+
+def _unavailable(error: KeysUnavailableError) -> AuthenticationUnavailable:
+    refusal = AuthenticationUnavailable()
+    # Both exception handlers, DRF's and ours, make Retry-After of it.
+    vars(refusal)["wait"] = error.retry_after
+    return refusal
 
 
 def _credentials(request: Request) -> str | None:

@@ -60,10 +60,15 @@ class HasScopes(BasePermission):
         else:
             needed, enough = required, required <= held
         if not enough:
-            header = challenge("insufficient_scope", needed)
-            scope = " ".join(sorted(needed))
-            raise InsufficientScope(headers={"WWW-Authenticate": header}, scope=scope)
+            raise _insufficient(needed)
         return True
+
+
+def _insufficient(needed: frozenset[str]) -> InsufficientScope:
+    refusal = InsufficientScope(scope=" ".join(sorted(needed)))
+    # Both exception handlers, DRF's and ours, make WWW-Authenticate of it.
+    vars(refusal)["auth_header"] = challenge("insufficient_scope", needed)
+    return refusal
 
 
 def scopes_for(view: "APIView", method: str) -> AnyOf | frozenset[str] | None:
