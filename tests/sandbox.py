@@ -25,6 +25,7 @@ __all__ = ["Sandbox", "free_port", "open_to_all", "server_path"]
 
 UNPRIVILEGED: Final = 65534
 SERVER_FOLDERS: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
+# Open to all users, for when TMPDIR lies in a folder that is not.
 SYSTEM_TEMPORARY: Final = Path(os.sep, "tmp")
 START_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.01
