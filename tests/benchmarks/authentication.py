@@ -69,11 +69,8 @@ def main() -> None:
         ExternalIdentity.objects.create(issuer=ISSUER, subject="subject", user=user)
         token = token_of(user)
         parsed = parse_compact(token)
-        issuer, now, rs256 = (
-            find_issuer(ISSUER),
-            time.time(),
-            RSAAlgorithm(RSAAlgorithm.SHA256),
-        )
+        issuer, now = find_issuer(ISSUER), time.time()
+        rs256 = RSAAlgorithm(RSAAlgorithm.SHA256)
         keys: Any = issuer.keys
         public = KEY.public_key()
         bearer = {"Authorization": f"Bearer {token}"}
