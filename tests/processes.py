@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from itertools import pairwise
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 __all__ = [
+    "await_command",
     "descendants",
     "frozen",
     "guarded_folders",
     "kill",
+    "memory_makers",
     "open_copy",
     "owners",
 ]
@@ -51,6 +54,13 @@ def _command_line(pid: int) -> list[str]:
     return _read(pid, "cmdline").split("\0")
 
 
+def await_command(pid: int, word: str) -> None:
+    """Return when a process below one runs a command with that word."""
+    deadline = time.monotonic() + SECONDS
+    while not any(word in _command_line(below) for below in descendants(pid)):
+        assert time.monotonic() < deadline
+
+
 def owners(pids: list[int]) -> set[int]:
     """Give the users of the processes that are no guardians."""
     found = set()
@@ -78,6 +88,12 @@ def frozen(process: subprocess.Popen[str]) -> list[int]:
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
     return descendants(process.pid)
+
+
+def memory_makers() -> set[int]:
+    """Give the makers of the System V shared memory that exists now."""
+    lines = (PROC / "sysvipc" / "shm").read_text().splitlines()[1:]
+    return {int(line.split()[4]) for line in lines}
 
 
 def kill(process: subprocess.Popen[str], below: list[int]) -> None:

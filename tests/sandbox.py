@@ -72,7 +72,8 @@ class Sandbox:
 
     def run(self, command: Sequence[str | Path]) -> None:
         """Run a command to its end; raise RuntimeError when it fails."""
-        with Guardian() as guardian:
+        # Killed in the middle, initdb would leave shared memory behind.
+        with Guardian(stop_signal="CONT", grace=START_SECONDS) as guardian:
             log = self._start(guardian, command)
             if guardian.wait(START_SECONDS):
                 raise RuntimeError(

@@ -2,7 +2,7 @@
 
 A program of its own, standard library only, and a small class to start it:
 
-    python guardian.py [--remove FOLDER]... [--stop-signal INT|TERM]
+    python guardian.py [--remove FOLDER]... [--stop-signal INT|TERM|CONT]
         [--grace SECONDS] [--user UID --group GID] [-- COMMAND ...]
 
 The starter holds the write end of a pipe to the guardian's standard input. The
@@ -29,6 +29,7 @@ from typing import IO, Self
 
 __all__ = ["Guardian"]
 
+STOP_SIGNALS = ("INT", "TERM", "CONT")
 NOT_FOUND = 127
 SIGNALLED = 128
 LOOK_SECONDS = 0.01
@@ -41,9 +42,9 @@ PR_SET_CHILD_SUBREAPER = 36
 class Guardian:
     """One guardian process, as its starter sees it; a context manager.
 
-    `remove` on its own guards folders; the folders need not exist yet, so that a
-    folder can be guarded before it is made. `stop_signal` is "INT" or "TERM";
-    `grace` is in seconds, after which SIGKILL follows.
+    `remove` on its own guards folders, which need not exist yet: a folder can be
+    guarded before it is made. `stop_signal` is "INT", "TERM" or "CONT", which lets
+    the command end by itself; `grace` seconds later SIGKILL follows.
     """
 
     def __init__(self, *, stop_signal: str = "TERM", grace: float = 10.0) -> None:
@@ -231,7 +232,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Stop a command with its starter.")
     parser.add_argument("--remove", metavar="FOLDER", action="append", default=[])
-    parser.add_argument("--stop-signal", choices=["INT", "TERM"], default="TERM")
+    parser.add_argument("--stop-signal", choices=STOP_SIGNALS, default="TERM")
     parser.add_argument("--grace", type=float, default=10.0, metavar="SECONDS")
     parser.add_argument("--user", type=int, metavar="UID")
     parser.add_argument("command", nargs="*", metavar="COMMAND")

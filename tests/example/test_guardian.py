@@ -125,6 +125,16 @@ def test_stop_signal(name: str, tmp_path: Path) -> None:
         assert reader.read() == f"SIG{name} True\n"
 
 
+def test_command_that_may_end_by_itself() -> None:
+    code = f"{READY}import time; time.sleep(0.1); print('complete', flush=True)"
+    with output() as (writer, reader), Guardian(stop_signal="CONT") as guardian:
+        guardian.start(python(code), log=writer)
+        writer.close()
+        reader.readline()
+        assert guardian.stop() == 0
+        assert reader.read() == "complete\n"
+
+
 def test_grace_ends_in_kill() -> None:
     with output() as (writer, reader), Guardian(grace=0.1) as guardian:
         guardian.start(python(STUBBORN), log=writer)
