@@ -44,7 +44,7 @@ SECONDS_FOR_ANSWER: Final = 20.0
 LOOK_SECONDS: Final = 0.01
 KEPT_VARIABLES: Final = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-#: Each worker's file bears its process id while it lives.
+#: Each worker makes a file that bears its process id.
 GUNICORN: Final = """
 import pathlib
 
@@ -55,10 +55,6 @@ control_socket_disable = True
 
 def post_fork(server, worker):
     pathlib.Path("workers", str(worker.pid)).touch()
-
-
-def child_exit(server, worker):
-    pathlib.Path("workers", str(worker.pid)).unlink(missing_ok=True)
 """
 
 
@@ -148,7 +144,10 @@ class Ledger:
         deadline = time.monotonic() + SECONDS_TO_START
         while not (living := sorted((self._folder / "workers").iterdir())):
             self._check(deadline)
-        os.kill(int(rng.choice(living).name), signal.SIGKILL)
+        chosen = rng.choice(living)
+        # First, so that no number is used twice: the system gives it out again.
+        chosen.unlink()
+        os.kill(int(chosen.name), signal.SIGKILL)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the database itself."""

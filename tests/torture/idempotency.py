@@ -166,6 +166,11 @@ def run(ledger: Ledger, kills: int, seed: int) -> int:
         "requests cut": sum(payment.broken for payment in payments),
         "payments": len(payments),
         "answers": sum(len(payment.answers) for payment in payments),
+        "killed between commit and answer": sum(
+            "Idempotent-Replayed" in answer.headers
+            for payment in payments
+            for answer in payment.answers[:1]
+        ),
     }
     wrong = judge(ledger, payments, before)
     return conclude(f"idempotency --seed {seed}", counts, wrong)
