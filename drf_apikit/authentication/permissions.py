@@ -38,7 +38,8 @@ class HasScopes(BasePermission):
     `required_scopes` is a list of scopes (all are needed) or `any_of(...)`, for
     the whole view, or a dict from action names and HTTP methods to these. An
     action's name wins over the method; HEAD and OPTIONS count as GET. A view or
-    method without an entry refuses everybody, and says so in the log.
+    method without an entry refuses everybody, and says so in the log; what the
+    view does not have is left to be a 405.
 
     Raises:
         InsufficientScope: 403 with the scopes that are needed (RFC 6750
@@ -52,8 +53,7 @@ class HasScopes(BasePermission):
             return False
         required = scopes_for(view, str(request.method))
         if required is None:
-            logger.error("%s names no required_scopes", type(view).__name__)
-            return False
+            return _is_undefined(request, view)
         held: frozenset[str] = getattr(request.auth, "scopes", frozenset())
         if isinstance(required, AnyOf):
             needed, enough = required.scopes, not held.isdisjoint(required.scopes)
@@ -62,6 +62,14 @@ class HasScopes(BasePermission):
         if not enough:
             raise _insufficient(needed)
         return True
+
+
+def _is_undefined(request: Request, view: "APIView") -> bool:
+    """Tell a method that the view does not have from a forgotten declaration."""
+    if request.method not in view.allowed_methods:
+        return True
+    logger.error("%s names no required_scopes", type(view).__name__)
+    return False
 
 
 def _insufficient(needed: frozenset[str]) -> InsufficientScope:
