@@ -105,10 +105,7 @@ class Guardian:
         return None if self._process is None else self._process.poll()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until the command has ended by itself; give its exit code.
-
-        Raises subprocess.TimeoutExpired.
-        """
+        """Wait for the command's end; give its code or raise TimeoutExpired."""
         if self._process is None:
             raise RuntimeError("This guardian was not started.")
         code = self._process.wait(timeout)
@@ -242,7 +239,7 @@ def _options() -> argparse.Namespace:
 def _signals() -> int:
     """Give a descriptor that each signal of interest writes its number to.
 
-    The handlers do nothing, rather than SIG_IGN, which the command would inherit.
+    The handlers do nothing; the command would inherit SIG_IGN.
     """
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)
