@@ -70,11 +70,11 @@ class Ordering:
         """Read the position of a row that `seek` gave: one value for each term.
 
         Raises:
-            ValueError: a row of `values()` or `values_list()` without a column.
+            ValueError: a row of `values()` that lacks a column.
 
         """
         return tuple(
-            _read(row, _alias(index) if LOOKUP_SEP in term.path else term.path)
+            _read(row, term.path, _alias(index))
             for index, term in enumerate(self.terms)
         )
 
@@ -187,8 +187,10 @@ def _alias(index: int) -> str:
     return f"_keyset_{index}"
 
 
-def _read(row: Any, name: str) -> Any:
+def _read(row: Any, path: str, alias: str) -> Any:
     try:
-        return row[name] if isinstance(row, Mapping) else getattr(row, name)
+        if isinstance(row, Mapping):
+            return row[path]
+        return getattr(row, alias if LOOKUP_SEP in path else path)
     except (KeyError, AttributeError):
-        raise ValueError(f"the rows have no {name!r}") from None
+        raise ValueError(f"the rows have no {path!r}") from None

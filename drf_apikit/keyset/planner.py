@@ -23,7 +23,9 @@ def seek(
     None starts at the first row. With `inclusive` the row at the position comes
     along. All comparisons are the database's own, collations included.
     """
-    queryset = queryset.annotate(**ordering.annotations())
+    if not queryset.query.values_select:
+        # Rows of `values()` are what the caller has chosen, and nothing more.
+        queryset = queryset.annotate(**ordering.annotations())
     queryset = queryset.order_by(*map(str, ordering.terms))
     if values is None:
         return queryset

@@ -229,8 +229,10 @@ def test_a_position_is_read_from_rows_of_values() -> None:
     author = Author.objects.create(name="Ada")
     article = Article.objects.create(title="x", author=author)
     ordering = resolve_ordering(Article.objects.all(), ["author__name", "title"])
-    row = seek(Article.objects.values("id", "title"), ordering).get()
+    chosen = Article.objects.values("id", "title", "author__name")
+    row = seek(chosen, ordering).get()
     assert ordering.values_of(row) == ("Ada", "x", article.pk)
+    assert set(row) == {"id", "title", "author__name"}
 
 
 @pytest.mark.django_db
