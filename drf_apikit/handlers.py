@@ -141,7 +141,8 @@ def layered(layer: Layer) -> Callable[[F], F]:
     Raises:
         TypeError: when put on anything that is no function, on what `as_view()`
             or `@api_view` has made, or when called by anything that is no DRF
-            view.
+            view, or from within a layer that stands further inside: then the
+            method that overrides or calls this one needs the decorator.
 
     """
 
@@ -155,8 +156,11 @@ def layered(layer: Layer) -> Callable[[F], F]:
             view, request, rest = _caller(args)
             own = () if view is not args[0] else (view,)
             handler = functools.partial(function, *own)
-            if layer.position in vars(view).get(_RUNNING, ()):
+            running = vars(view).get(_RUNNING, ())
+            if layer.position in running:
                 return handler(request, *rest, **kwargs)
+            if any(position > layer.position for position in running):
+                raise TypeError(f"{layer!r} is on a method that an inner layer calls")
             return _run(view, layers, handler, request, *rest, **kwargs)
 
         layers = [layer, *_declared(function)]
