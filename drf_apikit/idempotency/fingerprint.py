@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from decimal import Decimal
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -32,6 +33,9 @@ class _Encoder(JSONEncoder):
         match obj:
             case UploadedFile():
                 return {"file": _file(obj)}
+            case Decimal():
+                # DRF would make a float of it, and two amounts the same.
+                return str(obj)
             case bytes():
                 return {"bytes": hashlib.sha256(obj).hexdigest()}
             case _:
