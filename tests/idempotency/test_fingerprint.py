@@ -1,6 +1,7 @@
 import hashlib
 import json
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -36,10 +37,17 @@ class DateParser(BaseParser):
         return {"day": date.fromisoformat(stream.read().decode())}
 
 
+class MoneyParser(BaseParser):
+    media_type = "text/x-money"
+
+    def parse(self, stream: Any, *_: Any, **__: Any) -> Any:
+        return {"amount": Decimal(stream.read().decode())}
+
+
 def digest_of(body: bytes, content_type: str = JSON, url: str = "/") -> str:
     request = APIRequestFactory().post(url, body, content_type=content_type)
     parsers: list[BaseParser] = [JSONParser(), FormParser(), MultiPartParser()]
-    parsers += [OctetParser(), DateParser()]
+    parsers += [OctetParser(), DateParser(), MoneyParser()]
     return fingerprint(Request(request, parsers=parsers))
 
 
@@ -165,6 +173,11 @@ def test_values_that_json_does_not_know() -> None:
     days = [b"2026-01-01", b"2026-01-02", b"2026-01-01"]
     digests = [digest_of(day, "text/x-date") for day in days]
     assert digests[0] == digests[2] != digests[1]
+
+
+def test_no_digit_of_an_amount_is_lost() -> None:
+    amounts = [b"0.1", b"0.10000000000000000001"]
+    assert len({digest_of(amount, "text/x-money") for amount in amounts}) == 2
 
 
 SMALL = b"\xff\xfe binary"

@@ -1,0 +1,50 @@
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from drf_apikit.models import IdempotencyRecord
+
+
+def record(scope: str = "a" * 64) -> IdempotencyRecord:
+    now = timezone.now()
+    return IdempotencyRecord(
+        scope=scope,
+        fingerprint="b" * 64,
+        format_version=1,
+        method="POST",
+        route="transfers/",
+        created_at=now,
+        expires_at=now + timedelta(days=1),
+    )
+
+
+def test_text() -> None:
+    assert str(record()) == f"POST transfers/ {'a' * 12}"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
+def test_a_record_keeps_what_it_is_given() -> None:
+    claimed = record()
+    claimed.save()
+    stored = IdempotencyRecord.objects.get()
+    empty = (stored.status_code, stored.headers, stored.body, stored.completed_at)
+    assert empty == (None, None, None, None)
+    claimed.headers = [["Content-Type", "text/plain"], ["Link", '<a>; rel="b"']]
+    claimed.body = bytes(range(256))
+    claimed.save()
+    stored.refresh_from_db()
+    assert stored.headers == claimed.headers
+    assert bytes(stored.body or b"") == claimed.body
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
+def test_a_scope_has_one_record() -> None:
+    record().save()
+    record("c" * 64).save()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        record().save(force_insert=True)
+    assert IdempotencyRecord.objects.count() == 2
