@@ -60,12 +60,10 @@ def find_issuer(name: object) -> Issuer:
     settings = apikit_settings.authentication.issuers
     if not isinstance(name, str) or name not in settings:
         raise TokenError(Reason.ISSUER, "not a trusted issuer")
-    known = _ISSUERS.get(name)
-    if known is None or known.settings is not settings[name]:
-        with _LOCK:
-            known = _ISSUERS.get(name)
-            if known is None or known.settings is not settings[name]:
-                known = _ISSUERS[name] = _build(name, settings[name])
+    with _LOCK:
+        known = _ISSUERS.get(name)
+        if known is None or known.settings is not settings[name]:
+            known = _ISSUERS[name] = _build(name, settings[name])
     return known
 
 
