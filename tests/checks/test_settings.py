@@ -115,6 +115,7 @@ def test_manage_py_check_fails_and_tells_why(
     assert f"({code}) {message}\n\tHINT: {hint}" in told
 
 
+@pytest.mark.django_db
 def test_good_settings_have_no_errors() -> None:
     value = {
         "IDEMPOTENCY": {"TENANT": "tests.checks.test_settings.named"},

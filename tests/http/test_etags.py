@@ -101,10 +101,10 @@ def test_what_is_no_list_of_entity_tags_is_refused(value: str) -> None:
     assert parse_tag_list(value) is None
 
 
-@pytest.mark.parametrize("character", ETAGC, ids=ascii)
-def test_each_legal_character_makes_a_tag(character: str) -> None:
-    tag = EntityTag(f"a{character}")
-    assert parse_tag_list(str(tag)) == (tag,)
+def test_each_legal_character_makes_a_tag() -> None:
+    for character in ETAGC:
+        tag = EntityTag(f"a{character}")
+        assert parse_tag_list(str(tag)) == (tag,)
 
 
 @pytest.mark.parametrize("character", OUTSIDE, ids=ascii)
