@@ -133,19 +133,36 @@ def _write(view: ConditionalMixin, call: Call, proceed: Proceed) -> HttpResponse
         tag = _hold(view, call.request)
         _require(view, call.request)
         _judge(call, tag)
-        row = cast("Model", view.held_object)
-        alias = write_alias(type(row))
-        # Without a savepoint, what spoils this spoils what it is part of.
-        with transaction.atomic(using=alias, savepoint=False):
-            if claim(row, view.version_field, alias):
-                response = proceed()
-                # No validator after PUT: RFC 9110 section 9.3.4.
-                own = call.request.method == "PATCH" and _is_own(view, "partial_update")
-                if own and response.status_code == 200:
-                    _tag(response, _row_tag(view, call.request))
-                return call.finish(response)
+        response = _claim_and_write(view, call, proceed)
+        if response is not None:
+            return response
         view.held_object = None
     raise EditConflict(headers={"Retry-After": "1"})
+
+
+def _claim_and_write(
+    view: ConditionalMixin, call: Call, proceed: Proceed
+) -> HttpResponseBase | None:
+    """Write in one transaction with the claim; None where another was faster."""
+    row = cast("Model", view.held_object)
+    alias = write_alias(type(row))
+    # With ATOMIC_REQUESTS a refusal rolls the whole request back anyway.
+    savepoint = not transaction.get_connection(alias).settings_dict["ATOMIC_REQUESTS"]
+    with transaction.atomic(using=alias, savepoint=savepoint):
+        if not claim(row, view.version_field, alias):
+            return None
+        response = proceed()
+        # No validator after PUT: RFC 9110 section 9.3.4.
+        own = call.request.method == "PATCH" and _is_own(view, "partial_update")
+        if own and response.status_code == 200:
+            _tag(response, _row_tag(view, call.request))
+        response = call.finish(response)
+        spoilt = transaction.get_rollback(using=alias)
+    if spoilt and transaction.get_connection(alias).in_atomic_block:
+        # The view has given its work up: whatever this is part of must not keep
+        # an answer that says otherwise.
+        transaction.set_rollback(True, using=alias)
+    return response
 
 
 def _is_own(view: ConditionalMixin, action: str) -> bool:

@@ -122,6 +122,15 @@ def test_a_write_that_fails_does_not_move_the_version(
     assert read(url) == tag
 
 
+def test_a_refusal_leaves_the_transaction_around_it_usable(
+    article: Article, url: str
+) -> None:
+    """As in a `TestCase`, where each test is one transaction."""
+    refused = send("patch", url, {"score": "no number"}, If_Match=read(url))
+    assert_problem(refused, 400, "validation-error")
+    assert version_of(article) == 1
+
+
 @pytest.mark.compliance("RFC 9110", "9.3.4")
 @pytest.mark.parametrize("accept", ["application/json", "text/plain"])
 def test_patch_shows_the_tag_of_the_next_get_and_put_none(
