@@ -2,6 +2,7 @@ from typing import Any, Final
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
@@ -35,6 +36,22 @@ def test_the_layer_is_for_its_views_alone() -> None:
     request: Any = APIRequestFactory().get("/")
     with pytest.raises(TypeError, match="PlainViewSet is no ConditionalMixin"):
         PreconditionLayer()(Call(view, request), Response)
+
+
+@committing
+@pytest.mark.usefixtures("everywhere")
+def test_a_view_may_give_its_work_up(
+    article: Article, appending: type[Appending]
+) -> None:
+    def give_up() -> Response:
+        transaction.set_rollback(True)
+        return Response({"done": False})
+
+    appending.act = staticmethod(give_up)
+    response = send("patch", f"/appending/{article.pk}/", {"mark": "x"})
+    assert response.json() == {"done": False}
+    article.refresh_from_db()
+    assert (article.title, article.version) == ("draft", 1)
 
 
 def test_an_answer_other_than_200_has_no_tag(
@@ -102,6 +119,7 @@ def test_what_was_rolled_back_within_is_not_stored(article: Article) -> None:
     options: dict[str, Any] = {"Idempotency_Key": "key", "user": user}
     for _ in range(2):
         response = send("delete", url, **options)
+        assert response.status_code == 204
         assert "Idempotent-Replayed" not in response
     assert Article.objects.filter(pk=article.pk).exists()
     assert not IdempotencyRecord.objects.exists()

@@ -174,8 +174,9 @@ class DecoratedViewSet(ConditionalMixin, PlainViewSet):
 
     @idempotent
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().destroy(request, *args, **kwargs)
         transaction.set_rollback(True)
-        return super().destroy(request, *args, **kwargs)
+        return response
 
 
 class MixedViewSet(IdempotencyMixin, ConditionalMixin, PlainViewSet):
