@@ -70,14 +70,15 @@ def read() -> bytes:
 
 
 class Pause:
-    """An answer that a view gives when the test lets it."""
+    """An answer that the first view to be asked gives when the test lets it."""
 
     def __init__(self) -> None:
         self.reached, self.released = threading.Event(), threading.Event()
 
     def __call__(self, request: Request) -> HttpResponseBase:
-        self.reached.set()
-        assert self.released.wait(SECONDS)
+        if not self.reached.is_set():
+            self.reached.set()
+            assert self.released.wait(SECONDS)
         return created(request)
 
     def then(self, call: Callable[[], Any]) -> Callable[[], Any]:
@@ -146,8 +147,8 @@ def test_a_retry_while_the_first_runs_is_refused_at_once(
     script.answer = staticmethod(pause)
     idempotency_conflicted.connect(note)
     try:
-        first, second, other = in_threads(
-            post, pause.then(post), lambda: post("/function/")
+        first, (second, other) = in_threads(
+            post, pause.then(lambda: (post(), post("/function/")))
         )
     finally:
         idempotency_conflicted.disconnect(note)
