@@ -161,6 +161,9 @@ def test_only_a_strict_json_object_is_read(place: str, text: bytes) -> None:
         pytest.param(b' {"a" : [ ] }\n', {"a": []}, id="space"),
         pytest.param(b'{"a": "%b"}' % (b"[{" * 99), {"a": "[{" * 99}, id="brackets"),
         pytest.param(nested(MAX_DEPTH - 1), None, id="32-levels"),
+        pytest.param(
+            b'{"b": [[], []], %b' % nested(MAX_DEPTH - 1)[1:], None, id="32-and-more"
+        ),
         pytest.param(b'{"a": [%b[]]}' % (b"[]," * 99), None, id="many-but-shallow"),
     ],
 )

@@ -13,7 +13,7 @@ from tests.oidc.provider import Answer, Provider, as_json, as_text
 
 DOCUMENT = {"keys": [], "é": "\U0001f600"}
 #: More octets than a test would wait for, one at a time.
-TRICKLE = 200
+TRICKLE = 500
 
 
 def fetch(provider: Provider, timeout: float = 2) -> Any:
@@ -147,13 +147,16 @@ def test_a_broken_answer_is_an_error(provider: Provider, answer: Answer) -> None
     failure(provider, answer)
 
 
-def trickling(provider: Provider, head: bytes, piece: bytes, end: bytes) -> Answer:
+def trickling(
+    provider: Provider, head: bytes, piece: bytes, end: bytes, sent: list[bytes]
+) -> Answer:
     """Send a good document so slowly that each octet alone is in time."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(head)
         for _ in range(TRICKLE):
             handler.wfile.write(piece)
+            sent.append(piece)
             if provider.stopped.wait(0.02):
                 break
         handler.wfile.write(end)
@@ -183,7 +186,9 @@ def trickling(provider: Provider, head: bytes, piece: bytes, end: bytes) -> Answ
 def test_a_trickle_is_an_error(
     provider: Provider, head: bytes, piece: bytes, end: bytes
 ) -> None:
-    failure(provider, trickling(provider, head, piece, end), timeout=0.3)
+    sent: list[bytes] = []
+    failure(provider, trickling(provider, head, piece, end, sent), timeout=0.3)
+    assert len(sent) < TRICKLE
 
 
 @pytest.mark.parametrize(
@@ -269,6 +274,8 @@ def test_https_and_loopback_are_allowed_for_development(url: str) -> None:
     ids=ascii,
 )
 def test_all_else_is_never_fetched(url: str) -> None:
+    with pytest.raises(FetchError):
+        check_url(url, allow_loopback_http=True)
     with pytest.raises(FetchError):
         fetch_json(url, timeout=0.1, allow_loopback_http=True)
 

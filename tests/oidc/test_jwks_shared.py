@@ -141,6 +141,18 @@ def test_keys_from_the_future_do_not_stay(provider: Provider, clock: Clock) -> N
     assert kids(store_of(provider, clock).keys()) == ["P-256"]
 
 
+@pytest.mark.usefixtures("redis_cache")
+@pytest.mark.parametrize("fetched_at", [float("inf"), 1e308, 4_000_000_000])
+def test_keys_from_the_future_do_not_help_in_an_outage(
+    provider: Provider, clock: Clock, fetched_at: float
+) -> None:
+    store_of(provider, clock).keys()
+    (name,) = names_in_the_cache()
+    cache.set(name, json.dumps([fetched_at, {"keys": [public_jwk("RSA")]}]))
+    provider.fail()
+    refusal(store_of(provider, clock))
+
+
 BROKEN: Mapping[str, Any] = {
     "nobody there": {
         "default": {
