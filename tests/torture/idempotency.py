@@ -27,6 +27,7 @@ CLIENTS = 6
 ACCOUNTS = range(1, 7)
 SECONDS_FOR_PAYMENT = 30.0
 LONGEST_PAUSE = 0.05
+LONGEST_REQUEST = 1.0
 ASKED_AGAIN = 0.2
 BALANCES = "SELECT id, balance FROM ledger_account"
 
@@ -125,7 +126,9 @@ class Run:
         """Kill one worker at some instant of a request."""
         self._sent.clear()
         self._sent.wait(SECONDS_FOR_PAYMENT)
-        self._over.wait(self._rng.uniform(0, min(self._latency, LONGEST_PAUSE)))
+        # Also a little after the usual end of a request, where its answer leaves.
+        usual = min(self._latency, LONGEST_REQUEST)
+        self._over.wait(self._rng.uniform(0, 1.5 * usual))
         self._ledger.kill_a_worker(self._rng)
 
 
