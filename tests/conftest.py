@@ -21,6 +21,8 @@ from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
 from django.db import DEFAULT_DB_ALIAS, connections
 from django_redis import get_redis_connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from tests.databases import VENDORS, Databases
@@ -32,6 +34,16 @@ if TYPE_CHECKING:
 SPEC: Final = re.compile(r"RFC \d+|draft-[a-z0-9-]+|OIDC \S.*")
 SECTION: Final = re.compile(r"(\d+|[A-Z])(\.\d+)*")
 COMPLIANCE: Final = "compliance"
+
+
+# Repeatable: each run draws the same examples, however slow the machine is.
+hypothesis_settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("repeatable")
 
 
 class Services:
