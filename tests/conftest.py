@@ -13,6 +13,7 @@ want it, with one line in the summary; with CI=true these tests fail.
 
 import os
 import re
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -92,6 +93,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Who is started in the background is deaf to Ctrl-C, and so are its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line(
         "markers",
         'compliance(spec, section): proves that section, as in "RFC 9110", "13.1.2"',
