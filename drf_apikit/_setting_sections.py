@@ -37,6 +37,14 @@ def _is_type_base(value: str) -> bool:
     return value.startswith(("https://", "http://", "/")) and value.endswith("/")
 
 
+def _paths(value: Any) -> frozenset[str]:
+    remedy = "a list of path prefixes from the root, such as ['/api/']"
+    paths: frozenset[str] = kinds.strings(remedy)(value)
+    if not all(path.startswith("/") for path in paths):
+        raise ValueError(remedy)
+    return paths
+
+
 def _is_quotable(value: str) -> bool:
     return value.isascii() and value.isprintable() and not set(value) & {'"', "\\"}
 
@@ -73,6 +81,19 @@ class ProblemsSettings:
         kinds.integer(1, 10_000),
         "The most entries of `errors` in one document; `errors_total` has the rest.",
         default=100,
+    )
+
+    paths: frozenset[str] | None = _setting(
+        kinds.optional(_paths),
+        "Where Django's own error views answer with problems; elsewhere they show"
+        " Django's pages. None: everywhere, unless a browser asks for a page.",
+        default=None,
+    )
+    database_errors_as_503: bool = _setting(
+        kinds.flag,
+        "Whether an operational error of the database is answered with 503 and"
+        " Retry-After rather than with 500. It is logged and signalled all the same.",
+        default=False,
     )
 
 

@@ -6,8 +6,6 @@ from importlib.util import find_spec
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from drf_apikit import checks
-
 __all__ = ["ApikitConfig"]
 
 
@@ -19,8 +17,11 @@ class ApikitConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks, and the OpenAPI extensions where they are of use."""
-        checks.register()
+        """Register the checks, and the OpenAPI extensions where they are of use.
+
+        Both import models, which are not there yet when this module is imported.
+        """
+        import_module("drf_apikit.checks").register()
         if find_spec("drf_spectacular"):
             # drf-spectacular finds an extension once its module is imported.
             import_module("drf_apikit.contrib.spectacular")

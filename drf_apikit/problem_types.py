@@ -26,7 +26,8 @@ class ProblemType:
     `slug` ends the type's URI and never changes once published; `title` is
     short and the same in every occurrence; `status` is the HTTP status code;
     `documentation` tells a person what happened and what to do; `extensions`
-    maps the names of further members to their JSON Schemas.
+    maps the names of further members to their JSON Schemas, `headers` the names
+    of headers that come along to what they say.
 
     Raises:
         ValueError: a slug, status or member name outside of RFC 9457.
@@ -40,15 +41,21 @@ class ProblemType:
     extensions: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: MappingProxyType({}), hash=False
     )
+    headers: Mapping[str, str | Promise] = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )
 
     def __post_init__(self) -> None:
         if not _SLUG.fullmatch(self.slug):
             raise ValueError(f"slug {self.slug!r} must be lower-case-with-hyphens")
-        if not self.title:
+        # A lazy text cannot be asked before Django is up.
+        if not isinstance(self.title, Promise) and not self.title:
             raise ValueError(f"{self.slug}: a title is needed")
         if not 400 <= self.status <= 599:
             raise ValueError(f"{self.slug}: status {self.status} is not 4xx or 5xx")
-        for name in self.extensions:
+        for name, schema in self.extensions.items():
+            if not isinstance(schema, Mapping):
+                raise ValueError(f"{self.slug}: {name!r} needs a JSON Schema")
             if name in RESERVED_MEMBERS or not _MEMBER.fullmatch(name):
                 raise ValueError(f"{self.slug}: {name!r} cannot be an extension member")
 
@@ -122,6 +129,43 @@ UNSUPPORTED_MEDIA_TYPE = ProblemType(
 )
 THROTTLED = ProblemType(
     "throttled", _("Too many requests"), 429, _("`Retry-After` says when to try again.")
+)
+BAD_REQUEST = ProblemType(
+    "bad-request",
+    _("Bad request"),
+    400,
+    _("The request is not one that this server can make sense of."),
+)
+CSRF_FAILED = ProblemType(
+    "csrf-failed",
+    _("CSRF verification failed"),
+    403,
+    _("A request with a session cookie also needs that session's CSRF token."),
+)
+RESOURCE_IN_USE = ProblemType(
+    "resource-in-use",
+    _("Resource in use"),
+    409,
+    _("Other resources still refer to this one. Remove them first."),
+)
+ALREADY_EXISTS = ProblemType(
+    "already-exists",
+    _("Already exists"),
+    409,
+    _("A value that must be unique is taken, maybe by a request at the same time."),
+)
+CONTENT_TOO_LARGE = ProblemType(
+    "content-too-large",
+    _("Content too large"),
+    413,
+    _("The body is larger, or has more parts, than this server reads."),
+)
+SERVICE_UNAVAILABLE = ProblemType(
+    "service-unavailable",
+    _("Service unavailable"),
+    503,
+    _("Something that this server needs is down. Try again in a while."),
+    headers={"Retry-After": _("Seconds to wait.")},
 )
 SERVER_ERROR = ProblemType(
     "server-error", _("Internal server error"), 500, _("The fault is on our side.")

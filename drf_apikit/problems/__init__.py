@@ -11,6 +11,7 @@ from drf_apikit.exceptions import Problem
 from drf_apikit.problem_types import ProblemType
 from drf_apikit.problems.document import MEDIA_TYPE, ProblemResponse
 from drf_apikit.problems.handler import exception_handler
+from drf_apikit.problems.responses import problem_response
 
 __all__ = [
     "MEDIA_TYPE",
@@ -18,4 +19,5 @@ __all__ = [
     "ProblemResponse",
     "ProblemType",
     "exception_handler",
+    "problem_response",
 ]

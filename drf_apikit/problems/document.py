@@ -1,20 +1,27 @@
-"""The document itself and the response that carries it (RFC 9457 section 3)."""
+"""The document and the response that carries it (RFC 9457 section 3).
 
-import json
-import uuid
+Every way in ends here: `respond()` always gives a valid document.
+"""
+
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import HttpResponse
-from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.problem_types import ProblemType
+from drf_apikit.problems.occurrence import identify, trace_of
 
-__all__ = ["MEDIA_TYPE", "ProblemResponse", "build_document", "phrase", "type_uri"]
+__all__ = ["MEDIA_TYPE", "Answer", "ProblemResponse", "phrase", "respond", "type_uri"]
+
+logger = logging.getLogger(__name__)
 
 #: RFC 9457 section 6.1.
 MEDIA_TYPE: Final = "application/problem+json"
@@ -28,41 +35,47 @@ _PHRASES: Final[Mapping[int, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What there is to say about a failure; no `problem_type` is `about:blank`."""
+
+    status: int
+    problem_type: ProblemType | None = None
+    detail: Any = ""
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class ProblemResponse(HttpResponse):
     """A rendered document, whatever the request's Accept header asks for.
 
     RFC 9457 section 3 lets a server send problem+json to any client; a
     negotiated rendering could fail in the very way that is being reported.
+    `document` has the members.
     """
 
     def __init__(self, document: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-        content = json.dumps(document, cls=JSONEncoder).encode("ascii")
-        super().__init__(content, status=document["status"], content_type=MEDIA_TYPE)
-        self.document = document
+        self.document, body = _written(document)
+        super().__init__(body, status=document["status"], content_type=MEDIA_TYPE)
         self["Cache-Control"] = "no-store"
+        language = get_language()
+        if language:
+            self["Content-Language"] = language
         for name, value in headers.items():
             self[name] = value
 
 
-def build_document(
-    problem_type: ProblemType | None,
-    status: int,
-    detail: str | Promise,
-    extensions: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Put the members together; without a type it is `about:blank`.
+def respond(answer: Answer, request: Any = None) -> ProblemResponse:
+    """Write the document of an answer; a fault in doing so is reported.
 
-    `instance` names this occurrence (RFC 9457 section 3.1.5).
+    The client then gets a constant document with the same status: what went
+    wrong with its request is still more than nothing.
     """
-    title = problem_type.title if problem_type else phrase(status)
-    return {
-        "type": type_uri(problem_type) if problem_type else "about:blank",
-        "title": str(title),
-        "status": status,
-        "detail": str(detail),
-        "instance": uuid.uuid4().urn,
-        **extensions,
-    }
+    try:
+        return ProblemResponse(_document(answer, request), answer.headers)
+    except Exception:
+        logger.exception("A problem document could not be written")
+        return ProblemResponse(_plain_document(_failure(answer.status), request), {})
 
 
 def type_uri(problem_type: ProblemType) -> str:
@@ -78,3 +91,59 @@ def phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return HTTPStatus(status // 100 * 100).phrase
+
+
+def _document(answer: Answer, request: Any) -> dict[str, Any]:
+    kind, status = answer.problem_type, int(answer.status)
+    if not 400 <= status <= 599:
+        raise ValueError(f"{status} is no status of a failure")
+    document = {
+        "type": type_uri(kind) if kind else "about:blank",
+        "title": str(kind.title) if kind else phrase(status),
+        "status": status,
+        "detail": str(answer.detail) or phrase(status),
+        "instance": identify(request),
+    }
+    trace = trace_of(request)
+    if trace is not None:
+        document["trace_id"] = trace
+    return {**document, **answer.extensions}
+
+
+def _plain_document(status: int, request: Any) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": phrase(status),
+        "status": status,
+        "detail": phrase(status),
+        "instance": identify(request),
+    }
+
+
+def _failure(status: Any) -> int:
+    return status if isinstance(status, int) and 400 <= status <= 599 else 500
+
+
+def _written(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+    """Write a document; members that JSON cannot hold are left out and reported."""
+    try:
+        return document, _dump(document)
+    except Exception:
+        logger.exception("A problem document has a member that cannot be written")
+    kept = {name: value for name, value in document.items() if _is_writable(value)}
+    return kept, _dump(kept)
+
+
+def _is_writable(value: Any) -> bool:
+    with suppress(Exception):
+        return bool(_dump(value))
+    return False
+
+
+def _dump(value: Any) -> bytes:
+    """Write JSON; half a surrogate pair, which is no text, becomes a `?`."""
+    return _encode(value).encode("utf-8", "replace")
+
+
+#: NaN and the infinities are no JSON, although Python would write them.
+_encode: Final = JSONEncoder(allow_nan=False, ensure_ascii=False).encode

@@ -1,0 +1,3 @@
+"""Management commands of the package."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The `apikit_*` commands."""
+
+__all__: list[str] = []
