@@ -51,6 +51,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -78,6 +79,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 STATIC_URL = "static/"
 STATIC_ROOT = os.environ.get("STATIC_ROOT")
 
@@ -104,8 +106,11 @@ REST_FRAMEWORK: dict[str, Any] = {
 
 DRF_APIKIT: dict[str, Any] = {
     "PAGINATION": {"PAGE_SIZE": 25, "MAX_PAGE_SIZE": 100},
+    # The admin site keeps its own pages.
+    "PROBLEMS": {"PATHS": ["/api/", "/problems/"]},
     "AUTHENTICATION": {"ISSUERS": issuers(insecure_http=INSECURE_HTTP)},
 }
+CSRF_FAILURE_VIEW = "drf_apikit.problems.django_handlers.csrf_failure"
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Payments ledger",
@@ -121,8 +126,19 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+        "line": {
+            "format": "%(asctime)s %(levelname)s %(name)s %(problem_instance)s"
+            " %(message)s"
+        }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # The id that the client has in the problem document.
+    "filters": {"instance": {"()": "drf_apikit.logs.ProblemInstanceFilter"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["instance"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
 }

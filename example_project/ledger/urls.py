@@ -11,9 +11,15 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.routers import APIRootView, DefaultRouter
 
+from drf_apikit.problems.django_handlers import (
+    handler400,
+    handler403,
+    handler404,
+    handler500,
+)
 from ledger.views import AccountViewSet, TransferViewSet, healthz
 
-__all__ = ["urlpatterns"]
+__all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
 # What is public needs no token, and would refuse a wrong one without this.
 OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": []}
@@ -41,6 +47,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(**OPEN), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(**OPEN), name="docs"),
     path("api/", include(router.urls)),
+    path("problems/", include("drf_apikit.problems.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
 ]
