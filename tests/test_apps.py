@@ -5,7 +5,7 @@ from django.apps import apps
 from django.core.checks import registry
 
 from drf_apikit.apps import ApikitConfig
-from drf_apikit.checks import check_settings
+from drf_apikit.checks import check_cors, check_problems, check_settings
 
 EXTENSIONS = "drf_apikit.contrib.spectacular"
 
@@ -28,7 +28,7 @@ def test_the_app(config: ApikitConfig) -> None:
 
 def test_checks_are_registered() -> None:
     checks: list[object] = list(registry.registry.get_checks())
-    assert check_settings in checks
+    assert {check_settings, check_problems, check_cors} <= set(checks)
 
 
 @pytest.mark.parametrize("installed", [True, False])

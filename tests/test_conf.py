@@ -31,6 +31,12 @@ CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
             ["", "problems/", "/problems", "ftp://a/", None, 7, b"/p/"],
         ),
         "max_errors": (5, 5, [0, 10_001, None, True, "5"]),
+        "paths": (
+            ["/api/", "/v2/"],
+            frozenset({"/api/", "/v2/"}),
+            ["", [], [""], [7], [None], {"/api/": 1}, 7, True, "api/", ["/a", "b/"]],
+        ),
+        "database_errors_as_503": (True, True, [1, 0, None, "yes", "True"]),
     },
     "CONDITIONAL": {
         "require_preconditions": (True, True, [1, 0, None, "yes", "True"]),
@@ -111,7 +117,15 @@ ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
     "insecure_loopback_http": (True, True, [1, 0, None, "yes"]),
 }
 #: Whose default is something that the other column cannot hold.
-OPTIONAL = {"page_size", "tenant", "clients", "jwks", "jwks_uri", "max_lifetime"}
+OPTIONAL = {
+    "paths",
+    "page_size",
+    "tenant",
+    "clients",
+    "jwks",
+    "jwks_uri",
+    "max_lifetime",
+}
 
 
 def good() -> Iterator[Any]:

@@ -74,3 +74,19 @@ def test_ours_tell_a_person_what_to_do(kind: ProblemType) -> None:
 
 def test_ours_have_different_slugs() -> None:
     assert len({kind.slug for kind in OURS}) == len(OURS)
+
+
+@pytest.mark.parametrize("schema", [None, "string", ["string"], True, 7], ids=repr)
+def test_a_member_needs_a_schema(schema: Any) -> None:
+    with pytest.raises(ValueError, match="'balance' needs a JSON Schema"):
+        ProblemType("a", "Title", 400, extensions={"balance": schema})
+
+
+def test_headers_have_words() -> None:
+    kind = ProblemType("a", "Title", 400, headers={"Retry-After": gettext_lazy("Lazy")})
+    assert {name: str(text) for name, text in kind.headers.items()} == {
+        "Retry-After": "Lazy"
+    }
+    empty: Any = ProblemType("a", "Title", 400).headers
+    with pytest.raises(TypeError):
+        empty["X-Own"] = "1"

@@ -24,6 +24,21 @@ PUBLIC: Final = {
         "ProblemResponse",
         "ProblemType",
         "exception_handler",
+        "problem_response",
+    },
+    "drf_apikit.problems.django_handlers": {
+        "csrf_failure",
+        "handler400",
+        "handler403",
+        "handler404",
+        "handler500",
+    },
+    "drf_apikit.problems.urls": {"app_name", "urlpatterns"},
+    "drf_apikit.http.cors": {"ALLOWED_HEADERS", "EXPOSED_HEADERS"},
+    "drf_apikit.logs": {
+        "INSTANCE_ATTRIBUTE",
+        "ProblemInstanceFilter",
+        "django_request",
     },
     "drf_apikit.signals": {
         "idempotency_conflicted",

@@ -1,19 +1,29 @@
 import json
+import logging
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
 from django.http import Http404
+from django.test import RequestFactory
 from rest_framework import exceptions
+from rest_framework.authentication import (
+    BasicAuthentication,
+    SessionAuthentication,
+    TokenAuthentication,
+)
 from rest_framework.test import APIClient, APIRequestFactory
 
+from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.exceptions import InvalidToken, Problem
+from drf_apikit.logs import ProblemInstanceFilter
 from drf_apikit.problem_types import ProblemType
 from drf_apikit.problems import exception_handler
+from drf_apikit.problems.occurrence import identify
 from drf_apikit.testing import assert_problem
 from tests.app.models import Article
-from tests.problems.views import Failing
+from tests.problems.views import Duck, Failing, Guarded, NoChallenge
 
 POOR = ProblemType(
     "poor", "Too poor", 403, "Earn more.", {"balance": {"type": "integer"}}
@@ -220,6 +230,7 @@ def test_a_person_keeps_the_page(query: str, monkeypatch: pytest.MonkeyPatch) ->
     assert response["Content-Type"].startswith("text/html")
     assert b"77" in response.content
     assert response["X-Own"] == "1"
+    assert response["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("error", [LookupError(SECRET), ValueError(), KeyError("a")])
@@ -234,7 +245,7 @@ def test_what_is_no_api_exception_is_django_s(error: Exception, fail: Any) -> No
         response = fail(error)
     finally:
         got_request_exception.disconnect(note)
-    assert response.status_code == 500
+    assert_problem(response, 500, "server-error")
     assert SECRET not in response.content.decode()
     assert heard == [1]
     assert exception_handler(error, {}) is None
@@ -257,3 +268,180 @@ def test_a_failed_request_is_rolled_back(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Failing, "fail", staticmethod(write_and_fail))
     assert APIClient().get("/failing/").status_code == 404
     assert not Article.objects.exists()
+
+
+BEARER = 'Bearer realm="api"'
+BASIC = 'Basic realm="api"'
+CHALLENGES: dict[str, tuple[list[Any], str | None]] = {
+    "one": ([BasicAuthentication], BASIC),
+    "two": ([JWTBearerAuthentication, BasicAuthentication], f"{BEARER}, {BASIC}"),
+    "in the order of the view": (
+        [BasicAuthentication, JWTBearerAuthentication],
+        f"{BASIC}, {BEARER}",
+    ),
+    "the first has none": ([NoChallenge, JWTBearerAuthentication], BEARER),
+    "session first": ([SessionAuthentication, JWTBearerAuthentication], BEARER),
+    "one has not even the method": ([BasicAuthentication, Duck], BASIC),
+    "each once": ([BasicAuthentication, NoChallenge, BasicAuthentication], BASIC),
+    "three": (
+        [SessionAuthentication, TokenAuthentication, BasicAuthentication],
+        f"Token, {BASIC}",
+    ),
+    "session alone": ([SessionAuthentication], None),
+}
+
+
+@pytest.mark.compliance("RFC 9110", "11.6.1")
+@pytest.mark.parametrize(("classes", "challenge"), CHALLENGES.values(), ids=CHALLENGES)
+def test_all_schemes_are_offered(
+    classes: list[Any], challenge: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Guarded, "authentication_classes", classes)
+    response = APIClient().get("/guarded/")
+    if challenge is None:
+        assert_problem(response, 403, None, title="Forbidden")
+    else:
+        assert_problem(response, 401, "not-authenticated")
+    assert response.get("WWW-Authenticate") == challenge
+
+
+def test_wrong_credentials_are_offered_all_schemes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    classes = [NoChallenge, JWTBearerAuthentication, BasicAuthentication]
+    monkeypatch.setattr(Guarded, "authentication_classes", classes)
+    response = APIClient().get("/guarded/", headers={"Authorization": "Bearer a"})
+    assert_problem(response, 401, "invalid-token")
+    expected = f'{BEARER}, error="invalid_token", {BASIC}'
+    assert response["WWW-Authenticate"] == expected
+
+
+def test_a_problem_that_a_challenge_would_explain_has_none_without(
+    fail: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failing, "authentication_classes", [SessionAuthentication])
+    document = assert_problem(fail(InvalidToken()), 403, None)
+    assert document["detail"] == str(InvalidToken().detail)
+
+
+@pytest.mark.compliance("RFC 9110", "15.5.2")
+@pytest.mark.parametrize(
+    "error",
+    [
+        Problem(problem_type=ProblemType("who", "Who?", 401)),
+        ExceptionGroup("two", [exceptions.NotAuthenticated(), InvalidToken()]),
+    ],
+    ids=["own type", "group"],
+)
+def test_every_401_says_how_to_authenticate(error: Exception, fail: Any) -> None:
+    response = fail(error)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == BASIC
+
+
+@pytest.mark.compliance("RFC 6750", "3.1")
+def test_a_refusal_may_come_with_a_challenge_of_its_own(fail: Any) -> None:
+    error = exceptions.PermissionDenied()
+    vars(error)["auth_header"] = 'Bearer error="insufficient_scope"'
+    response = fail(error)
+    assert_problem(response, 403, "permission-denied")
+    assert response["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
+
+
+def test_no_other_failure_has_a_challenge(fail: Any) -> None:
+    for error in (exceptions.PermissionDenied(), Http404(), LookupError()):
+        assert "WWW-Authenticate" not in fail(error)
+
+
+class Broken(BasicAuthentication):
+    def authenticate_header(self, _request: Any) -> str:
+        raise LookupError(SECRET)
+
+
+def errors_in(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [r for r in caplog.records if r.levelno >= logging.ERROR]
+
+
+def test_what_cannot_be_described_is_a_500_and_reported(
+    fail: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Detailless(exceptions.APIException):
+        def __init__(self) -> None:
+            """Never become what DRF makes of an API exception."""
+
+    assert_problem(fail(Detailless()), 500, None)
+    (first, *_) = errors_in(caplog)
+    assert first.message == "An exception could not be described"
+    assert first.exc_info
+
+
+def test_an_authenticator_that_raises_is_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    classes = [NoChallenge, Broken]
+    monkeypatch.setattr(Guarded, "authentication_classes", classes)
+    response = APIClient().get("/guarded/")
+    assert_problem(response, 500, None)
+    assert SECRET not in response.content.decode()
+    assert errors_in(caplog)[0].message == "An exception could not be described"
+
+
+def test_the_log_record_has_the_instance_of_the_document(
+    fail: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for error in (exceptions.NotFound(), LookupError(SECRET)):
+        caplog.clear()
+        document = json.loads(fail(error).content)
+        (record,) = caplog.records
+        seen: Any = record
+        assert ProblemInstanceFilter().filter(record)
+        assert seen.problem_instance == document["instance"]
+
+
+def test_an_unhandled_exception_is_identified() -> None:
+    request = APIRequestFactory().get("/")
+    assert exception_handler(LookupError(), {"request": request}) is None
+    first = identify(request)
+    assert exception_handler(LookupError(), {"request": request}) is None
+    assert identify(request) == first
+    assert exception_handler(LookupError(), {}) is None
+
+
+ODD = [b"\xff", 10**5_000, {"a": {"b": []}}, [], {}, ""]
+
+
+@pytest.mark.parametrize("detail", ODD, ids=range(len(ODD)))
+def test_odd_details_never_break_the_handler(detail: Any, fail: Any) -> None:
+    error = Teapot()
+    error.detail = detail
+    document = assert_problem(fail(error), json.loads(fail(error).content)["status"])
+    assert document["detail"]
+
+
+@pytest.mark.compliance("RFC 9110", "8.5")
+def test_the_language_of_the_client(fail: Any) -> None:
+    response = fail(Http404(), **{"Accept-Language": "de-AT, en;q=0.1"})
+    document = assert_problem(response, 404, "not-found", title="Nicht gefunden")
+    assert response["Content-Language"] == "de"
+    english = json.loads(fail(Http404(), **{"Accept-Language": "en"}).content)
+    assert english["title"] == "Not found"
+    assert english["type"] == document["type"]
+
+
+def test_codes_never_change_with_the_language() -> None:
+    for language in ("de", "en"):
+        client = APIClient(headers={"Accept-Language": language})
+        document = client.post("/orders/", {}, format="json").json()
+        codes = [entry["code"] for entry in document["errors"]]
+        assert (codes, document["type"]) == (
+            ["required", "required"],
+            "/problems/validation-error",
+        )
+        assert (document["title"] == "Validation error") == (language == "en")
+
+
+def test_a_plain_request_has_no_authenticators() -> None:
+    plain = {"request": RequestFactory().get("/")}
+    response: Any = exception_handler(exceptions.NotAuthenticated(), plain)
+    assert_problem(response, 401, "not-authenticated")
+    assert "WWW-Authenticate" not in response

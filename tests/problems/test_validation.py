@@ -1,12 +1,14 @@
 import json
+from datetime import date
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.test import APIClient
 
-from drf_apikit.problems.validation import list_errors
+from drf_apikit.problems.validation import describe_errors, describe_model_errors
 from drf_apikit.testing import assert_problem
 
 pytestmark = pytest.mark.urls("tests.problems.urls")
@@ -20,6 +22,7 @@ def errors_of(data: Any) -> list[tuple[str, str, str | None]]:
     assert document["errors_total"] == len(document["errors"])
     for entry in document["errors"]:
         assert entry["detail"]
+        assert entry["location"] == "body"
         assert resolves(entry["pointer"], data), entry
     return [(e["pointer"], e["code"], e.get("name")) for e in document["errors"]]
 
@@ -141,12 +144,59 @@ SHAPES: dict[str, tuple[Any, list[str]]] = {
 }
 
 
+def listed(detail: Any, location: str = "body") -> list[dict[str, Any]]:
+    members = describe_errors(detail, location)
+    assert set(members) == {"errors", "errors_total"}
+    assert members["errors_total"] == len(members["errors"])
+    json.dumps(members, allow_nan=False)
+    errors: list[dict[str, Any]] = members["errors"]
+    return errors
+
+
 @pytest.mark.parametrize(("detail", "pointers"), SHAPES.values(), ids=SHAPES)
 def test_shapes(detail: Any, pointers: list[str]) -> None:
-    entries, total = list_errors(ValidationError(detail).detail, 100)
-    found = [entry["pointer"] for entry in entries]
-    assert (found, total) == (pointers, len(pointers))
-    json.dumps(entries)
+    entries = listed(ValidationError(detail).detail)
+    assert [entry["pointer"] for entry in entries] == pointers
+
+
+@pytest.mark.parametrize(("detail", "pointers"), SHAPES.values(), ids=SHAPES)
+def test_pointers_are_for_bodies(detail: Any, pointers: list[str]) -> None:
+    entries = listed(ValidationError(detail).detail, "query")
+    assert [entry["location"] for entry in entries] == ["query"] * len(pointers)
+    assert not any("pointer" in entry for entry in entries)
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_get_has_its_values_in_the_query(method: str) -> None:
+    response = getattr(APIClient(), method)("/search/?sku=abc&amount=x")
+    assert response.status_code == 400
+    if method == "head":
+        assert response["Content-Type"] == "application/problem+json"
+        return
+    document = assert_problem(response, 400, "validation-error", errors_total=1)
+    assert document["errors"] == [
+        {
+            "location": "query",
+            "name": "amount",
+            "code": "invalid",
+            "detail": "A valid integer is required.",
+        }
+    ]
+
+
+def test_an_entry_has_no_more_than_it_knows() -> None:
+    assert listed(
+        {"a": [ErrorDetail("No.", code="odd")], "non_field_errors": ["?"]}
+    ) == [
+        {
+            "location": "body",
+            "pointer": "#/a",
+            "name": "a",
+            "code": "odd",
+            "detail": "No.",
+        },
+        {"location": "body", "pointer": "#", "code": "invalid", "detail": "?"},
+    ]
 
 
 def test_the_key_for_the_whole_is_a_setting(settings: Any) -> None:
@@ -154,20 +204,143 @@ def test_the_key_for_the_whole_is_a_setting(settings: Any) -> None:
         **settings.REST_FRAMEWORK,
         "NON_FIELD_ERRORS_KEY": "whole",
     }
-    detail = {"whole": ["a"], "non_field_errors": ["b"]}
-    entries, _ = list_errors(detail, 100)
+    entries = listed({"whole": ["a"], "non_field_errors": ["b"]})
     assert [entry["pointer"] for entry in entries] == ["#", "#/non_field_errors"]
 
 
 def test_what_has_no_code_is_invalid() -> None:
     coded = ErrorDetail("a", code="odd")
-    entries, _ = list_errors({"x": [coded, "plain"]}, 100)
+    entries = listed({"x": [coded, "plain"]})
     assert [entry["code"] for entry in entries] == ["odd", "invalid"]
 
 
-def test_the_depth_has_no_limit() -> None:
-    detail: Any = ["deep"]
-    for _ in range(5_000):
-        detail = {"a": detail}
-    (entry,), total = list_errors(detail, 100)
-    assert (entry["pointer"], total) == ("#" + "/a" * 5_000, 1)
+@pytest.mark.parametrize(
+    "make", [lambda x: {"a": x}, lambda x: [x]], ids=["dict", "list"]
+)
+@pytest.mark.parametrize("depth", [99, 100, 101, 5_000])
+def test_what_is_nested_too_deep_is_one_error(make: Any, depth: int) -> None:
+    detail: Any = "deep"
+    for _ in range(depth):
+        detail = make(detail)
+    (entry,) = listed(detail)
+    expected = "deep" if depth <= 100 else "Nested too deep."
+    assert entry["detail"] == expected
+    assert entry["pointer"].count("/") <= 100
+
+
+def rings() -> dict[str, Any]:
+    """Give structures that contain themselves."""
+    single: list[Any] = []
+    single.append(single)
+    many: list[Any] = []
+    many.extend([many] * 200)
+    named: dict[str, Any] = {}
+    named["a"] = named
+    whole: dict[str, Any] = {}
+    whole["non_field_errors"] = whole
+    return {"list": single, "wide": many, "dict": named, "whole": whole}
+
+
+@pytest.mark.parametrize("ring", rings().values(), ids=rings())
+def test_a_structure_that_contains_itself_comes_to_an_end(ring: Any) -> None:
+    members = describe_errors(ring)
+    assert 1 <= len(members["errors"]) <= 100
+    assert members["errors_total"] >= len(members["errors"])
+    assert {entry["detail"] for entry in members["errors"]} == {"Nested too deep."}
+    json.dumps(members)
+
+
+def test_all_errors_of_a_huge_list_are_counted() -> None:
+    members = describe_errors({n: ["a", "b"] for n in range(20_000)})
+    assert (len(members["errors"]), members["errors_total"]) == (100, 40_000)
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\x00", "x" * 10_000], ids=ascii)
+def test_an_odd_name_gives_a_pointer_all_the_same(name: str) -> None:
+    (entry,) = listed({name: ["a"]})
+    assert entry["pointer"].startswith("#/")
+    assert entry["pointer"].isascii()
+    assert entry["name"] == name
+
+
+def invalid(message: Any, **values: Any) -> DjangoValidationError:
+    return DjangoValidationError(message, **values)
+
+
+SECRET = object()
+LIMIT = {"limit": 3, "ratio": 0.5, "text": "t", "yes": True, 7: 8}
+MODEL_ERRORS: dict[str, tuple[DjangoValidationError, list[dict[str, Any]]]] = {
+    "text": (
+        invalid("No."),
+        [{"pointer": "#", "code": "invalid", "detail": "No."}],
+    ),
+    "code and params": (
+        invalid("At most %(limit)s.", code="max", params=LIMIT),
+        [
+            {
+                "pointer": "#",
+                "code": "max",
+                "detail": "At most 3.",
+                "params": {"limit": 3, "ratio": 0.5, "text": "t", "yes": True, "7": 8},
+            }
+        ],
+    ),
+    "list": (
+        invalid([invalid("a", code="one"), "b"]),
+        [
+            {"pointer": "#", "code": "one", "detail": "a"},
+            {"pointer": "#", "code": "invalid", "detail": "b"},
+        ],
+    ),
+    "dict": (
+        invalid({"a": ["b", invalid("c", code="d")], "__all__": "e"}),
+        [
+            {"pointer": "#/a", "name": "a", "code": "invalid", "detail": "b"},
+            {"pointer": "#/a", "name": "a", "code": "d", "detail": "c"},
+            {"pointer": "#", "code": "invalid", "detail": "e"},
+        ],
+    ),
+    "params of all kinds": (
+        invalid(
+            "a",
+            params={
+                "object": SECRET,
+                "day": date(2026, 1, 1),
+                "list": [1],
+                "nan": float("nan"),
+                "infinity": float("inf"),
+                "digits": 10**5_000,
+                "none": None,
+                "kept": -7,
+            },
+        ),
+        [
+            {
+                "pointer": "#",
+                "code": "invalid",
+                "detail": "a",
+                "params": {"kept": -7},
+            }
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "expected"), MODEL_ERRORS.values(), ids=MODEL_ERRORS)
+def test_errors_of_models(
+    error: DjangoValidationError, expected: list[dict[str, Any]]
+) -> None:
+    members = describe_model_errors(error)
+    assert members["errors"] == [{"location": "body", **entry} for entry in expected]
+    assert members["errors_total"] == len(expected)
+    json.dumps(members, allow_nan=False)
+    for entry in describe_model_errors(error, "query")["errors"]:
+        assert entry["location"] == "query"
+        assert "pointer" not in entry
+
+
+def test_many_errors_of_models_are_counted(settings: Any) -> None:
+    settings.DRF_APIKIT = {"PROBLEMS": {"MAX_ERRORS": 2}}
+    members = describe_model_errors(invalid(["a", "b", "c"]))
+    assert [entry["detail"] for entry in members["errors"]] == ["a", "b"]
+    assert members["errors_total"] == 3

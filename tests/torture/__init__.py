@@ -10,10 +10,20 @@ of a run, though not the timing of the machine.
 - `python -m tests.torture.lost_update --rounds 60`: writers send PATCH with the
   same If-Match at the same moment. Exactly one wins, the others get 412, and what
   is read afterwards is what the winner wrote.
+- `python -m tests.torture.failures --rounds 5000`: exceptions that nobody should
+  raise (bytes, cycles, 5,000 levels, texts that raise) go into the exception
+  handler. It never raises, and what it gives is a strict document. No servers.
 """
 
+import os
 import sys
 from pathlib import Path
 
+import django
+from django.apps import apps
+
 # As manage.py and pytest see the example, for `python -m` from the checkout.
 sys.path.append(str(Path(__file__).parents[2] / "example_project"))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+if not apps.ready:
+    django.setup()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import Services
-from tests.torture import idempotency, lost_update
+from tests.torture import failures, idempotency, lost_update
 from tests.torture.harness import Answer, Ledger, conclude, running
 from tests.torture.idempotency import BALANCES, Payment, judge
 
@@ -29,6 +29,11 @@ def test_of_several_writers_one_wins(
 ) -> None:
     assert lost_update.run(ledger, rounds=3, seed=1) == 0
     assert "lost_update --seed 1: ok: 3 rounds" in capsys.readouterr().out
+
+
+def test_no_exception_breaks_the_handler(capsys: pytest.CaptureFixture[str]) -> None:
+    assert failures.run(rounds=300, seed=1) == 0
+    assert "failures --seed 1: ok: 300 rounds" in capsys.readouterr().out
 
 
 def test_what_is_wrong_ends_a_run_with_an_error(

@@ -1,14 +1,18 @@
 """Whatever is sent to the ledger, it answers for it: no 5xx, and no money lost."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db.models import Sum
 from rest_framework.test import APIClient
 
 from drf_apikit.testing import assert_problem
+from ledger import settings as ledger_settings
 from ledger.models import MAX_AMOUNT, Account, Transfer
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("ledger.urls")]
 
@@ -154,7 +158,9 @@ def test_whole_bodies(
         HTTP_IDEMPOTENCY_KEY="key",
     )
     assert response.status_code < 500, response.content
-    if response.status_code >= 400 and kind != "too-large":
+    if kind == "too-large":
+        assert_problem(response, 413, "content-too-large")
+    elif response.status_code >= 400:
         assert response["Content-Type"] == "application/problem+json"
     # An empty PATCH and a refund without words are the only ones that make sense.
     fine = {"PATCH": {"empty", "object"}, "POST": {"empty", "object"}}
@@ -178,6 +184,37 @@ def test_other_media_types_are_refused(
     )
     assert_problem(response, 415, "unsupported-media-type")
     assert _nothing_happened()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "BREW"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/api/nowhere/", id="unknown"),
+        pytest.param("/api/accounts/1/nowhere/", id="below-an-account"),
+        pytest.param("/api/accounts/one/more/", id="two-parts"),
+        pytest.param("/api/%00/", id="nul"),
+        pytest.param("/api/%ED%A0%80/", id="surrogate"),
+        pytest.param("/api/%0D%0AX:%20y/", id="line-break"),
+    ],
+)
+def test_unmatched_addresses_of_the_api(
+    alice: APIClient, method: str, path: str
+) -> None:
+    response = alice.generic(method, path, "{}", JSON)
+    assert_problem(response, 404, "not-found")
+    page = alice.generic(method, path, "{}", JSON, HTTP_ACCEPT="text/html,*/*;q=0.1")
+    assert page.status_code == 404
+    assert page["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_outside_of_the_api_visitors_get_pages(
+    alice: APIClient, settings: "Settings"
+) -> None:
+    settings.DRF_APIKIT = ledger_settings.DRF_APIKIT
+    response = alice.get("/nowhere/")
+    assert response.status_code == 404
+    assert response["Content-Type"] == "text/html; charset=utf-8"
 
 
 def _post(client: APIClient, body: str) -> Any:
