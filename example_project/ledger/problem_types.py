@@ -28,7 +28,10 @@ class InsufficientFunds(Problem):
         slug="insufficient-funds",
         title="Insufficient funds",
         status=409,
-        documentation="The source account holds less than the transfer needs.",
+        documentation=(
+            "The source account holds less than the transfer needs. Pay money in"
+            " first, or transfer less."
+        ),
         extensions={
             "balance": {"type": "integer", "description": "Held, in minor units."},
             "required": {"type": "integer", "description": "Needed, in minor units."},
@@ -43,7 +46,10 @@ class BalanceLimit(Problem):
         slug="balance-limit",
         title="Balance limit",
         status=409,
-        documentation="The target account cannot hold the amount on top of its own.",
+        documentation=(
+            "The target account cannot hold the amount on top of its own. Transfer"
+            " less, or to another account."
+        ),
         extensions=ACCOUNT,
     )
 
@@ -55,7 +61,10 @@ class AccountFrozen(Problem):
         slug="account-frozen",
         title="Account frozen",
         status=409,
-        documentation="Money moves neither from nor to a frozen account.",
+        documentation=(
+            "Money moves neither from nor to a frozen account. Ask the staff to thaw"
+            " it, then send the transfer again."
+        ),
         extensions=ACCOUNT,
     )
 
@@ -67,7 +76,9 @@ class AccountClosed(Problem):
         slug="account-closed",
         title="Account closed",
         status=409,
-        documentation="Money moves neither from nor to a closed account.",
+        documentation=(
+            "Money moves neither from nor to a closed account. Choose another one."
+        ),
         extensions=ACCOUNT,
     )
 
@@ -79,7 +90,10 @@ class CurrencyMismatch(Problem):
         slug="currency-mismatch",
         title="Currency mismatch",
         status=422,
-        documentation="Both accounts must hold the currency of the transfer.",
+        documentation=(
+            "Both accounts must hold the currency of the transfer. Choose accounts"
+            " that do; the ledger does not exchange."
+        ),
         extensions={
             **ACCOUNT,
             "currency": {"type": "string", "description": "Held by the account."},
@@ -95,7 +109,9 @@ class SameAccount(Problem):
         slug="same-account",
         title="Same account",
         status=422,
-        documentation="A transfer needs two different accounts.",
+        documentation=(
+            "A transfer needs two different accounts. Name another source or target."
+        ),
         extensions=ACCOUNT,
     )
 
@@ -107,7 +123,10 @@ class AccountInUse(Problem):
         slug="account-in-use",
         title="Account in use",
         status=409,
-        documentation="An account with money or transfers can be closed, not deleted.",
+        documentation=(
+            "An account with money or transfers can be closed, not deleted. Empty it,"
+            " then have its status set to closed."
+        ),
     )
 
 
@@ -118,7 +137,10 @@ class AlreadyRefunded(Problem):
         slug="already-refunded",
         title="Already refunded",
         status=409,
-        documentation="A transfer is refunded at most once.",
+        documentation=(
+            "A transfer is refunded at most once. Its refund is in the list of"
+            " transfers."
+        ),
     )
 
 
@@ -129,5 +151,8 @@ class NotRefundable(Problem):
         slug="not-refundable",
         title="Not refundable",
         status=409,
-        documentation="Only a settled transfer that is no refund can be refunded.",
+        documentation=(
+            "Only a settled transfer that is no refund can be refunded. Make a"
+            " transfer the other way instead."
+        ),
     )
