@@ -158,7 +158,7 @@ CONTENT_TOO_LARGE = ProblemType(
     "content-too-large",
     _("Content too large"),
     413,
-    _("The body is larger, or has more parts, than this server reads."),
+    _("The request is larger, or has more parts, than this server reads."),
 )
 SERVICE_UNAVAILABLE = ProblemType(
     "service-unavailable",
