@@ -5,13 +5,14 @@ with DRF's own handler they are answers with the same status and detail.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from django.utils.functional import Promise
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
     PermissionDenied,
+    ValidationError,
 )
 
 from drf_apikit import problem_types
@@ -30,6 +31,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidPageSize",
     "InvalidToken",
+    "ParameterError",
     "PreconditionFailed",
     "PreconditionRequired",
     "Problem",
@@ -72,6 +74,30 @@ class Problem(APIException):
         self.extensions = extensions
         text: Any = detail or chosen.documentation or chosen.title
         super().__init__(text, chosen.code)
+
+
+class ParameterError(ValidationError):
+    """400: values that came in the query string, the path or a header.
+
+    `errors` is what DRF's `ValidationError` takes, usually a dict from names to
+    messages; `location` is `query`, `path` or `header`.
+
+    Raises:
+        ValueError: another location.
+
+    """
+
+    def __init__(
+        self,
+        errors: Any,
+        *,
+        location: Literal["query", "path", "header"],
+        code: str | None = None,
+    ) -> None:
+        if location not in {"query", "path", "header"}:
+            raise ValueError(f"{location!r} is not query, path or header")
+        super().__init__(errors, code)
+        self.location = location
 
 
 class InvalidCursor(Problem):

@@ -15,8 +15,11 @@ from drf_apikit.problem_types import ProblemType
 
 POOR = ProblemType("too-poor", "Too poor", 402, "Earn more.", {"balance": {}})
 BARE = ProblemType("bare", "Bare", 409)
+#: All but those that are given a type, or share DRF's own.
 OWN = [
-    getattr(exceptions, name) for name in exceptions.__all__ if name != Problem.__name__
+    getattr(exceptions, name)
+    for name in exceptions.__all__
+    if name not in {"Problem", "ParameterError"}
 ]
 
 
@@ -87,3 +90,9 @@ def test_drf_s_own_handler_gives_a_sensible_answer(kind: type[Problem]) -> None:
     assert response is not None
     assert response.status_code == kind.problem_type.status
     assert response.data == {"detail": str(kind.problem_type.documentation)}
+
+
+def test_parameters_come_from_a_known_place() -> None:
+    nowhere: Any = "cookie"
+    with pytest.raises(ValueError, match="'cookie' is not query, path or header"):
+        exceptions.ParameterError({}, location=nowhere)

@@ -20,6 +20,7 @@ PUBLIC: Final = {
     "drf_apikit.pagination": {"CursorPagination"},
     "drf_apikit.problems": {
         "MEDIA_TYPE",
+        "ParameterError",
         "Problem",
         "ProblemResponse",
         "ProblemType",

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +22,13 @@ __all__ = ["setup"]
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-class _Generated(SphinxDirective):
+class _Generated(SphinxDirective, ABC):
     """Parses Markdown that the code gives."""
 
     has_content: ClassVar[bool] = False
 
-    def lines(self) -> Iterator[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def lines(self) -> Iterator[str]: ...
 
     def run(self) -> list[nodes.Node]:
         source = StringList(list(self.lines()), source=type(self).__name__)

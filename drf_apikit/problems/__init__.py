@@ -7,7 +7,7 @@ In the settings:
     }
 """
 
-from drf_apikit.exceptions import Problem
+from drf_apikit.exceptions import ParameterError, Problem
 from drf_apikit.problem_types import ProblemType
 from drf_apikit.problems.document import MEDIA_TYPE, ProblemResponse
 from drf_apikit.problems.handler import exception_handler
@@ -15,6 +15,7 @@ from drf_apikit.problems.responses import problem_response
 
 __all__ = [
     "MEDIA_TYPE",
+    "ParameterError",
     "Problem",
     "ProblemResponse",
     "ProblemType",

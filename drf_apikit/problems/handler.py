@@ -12,6 +12,7 @@ from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from drf_apikit.exceptions import ParameterError
 from drf_apikit.logs import django_request
 from drf_apikit.problems.document import Answer, respond
 from drf_apikit.problems.mapping import describe
@@ -59,7 +60,7 @@ def _described(exc: Exception, request: Any) -> Answer | None:
     if challenges:
         # DRF has made it 403 if the first authenticator has no challenge.
         vars(exc)["status_code"] = 401
-    answer = describe(exc, _location(request))
+    answer = describe(exc, _location(exc, request))
     if answer is None:
         return None
     if answer.status == 401 and not refused:
@@ -74,8 +75,10 @@ def _described(exc: Exception, request: Any) -> Answer | None:
     return replace(answer, headers=headers)
 
 
-def _location(request: Any) -> str:
+def _location(exc: Exception, request: Any) -> str:
     """Say where values come from: a GET has its parameters and no more."""
+    if isinstance(exc, ParameterError):
+        return exc.location
     method = getattr(django_request(request), "method", None)
     return "query" if method in {"GET", "HEAD"} else "body"
 

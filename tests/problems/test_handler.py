@@ -1,6 +1,6 @@
 import json
 import logging
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -19,7 +19,7 @@ from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.exceptions import InvalidToken, Problem
 from drf_apikit.logs import ProblemInstanceFilter
 from drf_apikit.problem_types import ProblemType
-from drf_apikit.problems import exception_handler
+from drf_apikit.problems import ParameterError, exception_handler
 from drf_apikit.problems.occurrence import identify
 from drf_apikit.testing import assert_problem
 from tests.app.models import Article
@@ -445,3 +445,20 @@ def test_a_plain_request_has_no_authenticators() -> None:
     response: Any = exception_handler(exceptions.NotAuthenticated(), plain)
     assert_problem(response, 401, "not-authenticated")
     assert "WWW-Authenticate" not in response
+
+
+@pytest.mark.parametrize("location", ["query", "path", "header"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_parameters_say_where_they_came_from(
+    location: Literal["query", "path", "header"], method: str, fail: Any
+) -> None:
+    error = ParameterError({"depth": ["Too deep."]}, location=location, code="deep")
+    document = assert_problem(fail(error, method), 400, "validation-error")
+    assert document["errors"] == [
+        {
+            "location": location,
+            "name": "depth",
+            "code": "deep",
+            "detail": "Too deep.",
+        }
+    ]
