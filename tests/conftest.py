@@ -3,6 +3,7 @@
 - `database`: the test runs on SQLite, PostgreSQL and MariaDB in turn. Combine it
   with the `django_db` marker as usual. All other tests run on SQLite.
 - `atomic_requests`: each request in a transaction, on the current database.
+- `everywhere`: `database`, without and with `atomic_requests`.
 - `redis_url`, `redis_cache`: a real Redis, and Django's default cache on it.
 - `compliance(spec, section)`: the test proves that part of a specification;
   `--compliance` prints them all with their outcome.
@@ -173,6 +174,14 @@ def atomic_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put each request in a transaction (ATOMIC_REQUESTS)."""
     settings = connections.settings[DEFAULT_DB_ALIAS]
     monkeypatch.setitem(settings, "ATOMIC_REQUESTS", True)
+
+
+@pytest.fixture(params=["autocommit", "atomic_requests"])
+def everywhere(request: pytest.FixtureRequest, database: str) -> str:
+    """Run the test on each database, without and with ATOMIC_REQUESTS."""
+    if request.param == "atomic_requests":
+        request.getfixturevalue("atomic_requests")
+    return database
 
 
 @pytest.fixture(scope="session")

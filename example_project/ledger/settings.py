@@ -98,7 +98,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["drf_apikit.authentication.HasScopes"],
     "DEFAULT_PAGINATION_CLASS": "drf_apikit.pagination.CursorPagination",
-    "DEFAULT_PARSER_CLASSES": ["ledger.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "drf_apikit.problems.exception_handler",

@@ -16,11 +16,3 @@ def script(monkeypatch: pytest.MonkeyPatch) -> type[Script]:
 @pytest.fixture
 def post() -> Call:
     return caller(person("ada"))
-
-
-@pytest.fixture(params=["autocommit", "atomic_requests"])
-def everywhere(request: pytest.FixtureRequest, database: str) -> str:
-    """Run the test on each database, without and with ATOMIC_REQUESTS."""
-    if request.param == "atomic_requests":
-        request.getfixturevalue("atomic_requests")
-    return database

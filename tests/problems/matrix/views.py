@@ -11,7 +11,7 @@ from rest_framework.authentication import (
 )
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.filters import SearchFilter
-from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -21,7 +21,6 @@ from rest_framework.views import APIView
 
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.problems import problem_response
-from ledger.parsers import JSONParser
 from ledger.problem_types import SameAccount
 from tests.app.models import Article, Author
 from tests.problems.matrix.failures import FAILURES, PLAIN, UNHANDLED
