@@ -23,6 +23,7 @@ __all__ = [
 
 _DAY = 24 * 60 * 60
 _MIB = 1024 * 1024
+_COUNTS = ("exact", "bounded", "estimated", "none")
 
 
 def _setting(kind: kinds.Kind, doc: str, *, default: Any = MISSING) -> Any:
@@ -63,6 +64,47 @@ class PaginationSettings:
         kinds.integer(1, 10_000),
         "The most rows that a client can ask for.",
         default=100,
+    )
+    clamp_page_size: bool = _setting(
+        kinds.flag,
+        "Whether a number that is no size of a page is read as the nearest one,"
+        " instead of being refused with 400.",
+        default=False,
+    )
+    max_offset: int = _setting(
+        kinds.integer(0, 1_000_000_000),
+        "The most rows that the limit/offset and page number paginators skip: the"
+        " database reads all of them.",
+        default=10_000,
+    )
+    count: str = _setting(
+        kinds.choice(*_COUNTS),
+        "How `count` is found: `exact`; `bounded`, which stops at `COUNT_BOUND`;"
+        " `estimated` by PostgreSQL's planner, elsewhere `bounded`; or `none`.",
+        default="exact",
+    )
+    count_choices: frozenset[str] = _setting(
+        kinds.strings(f"a list out of {', '.join(_COUNTS)}", _COUNTS),
+        "What a client may choose by the parameter `count`. Not set: there is no such"
+        " parameter.",
+        default=frozenset(),
+    )
+    count_bound: int = _setting(
+        kinds.integer(1, 100_000_000),
+        "Where a `bounded` count stops.",
+        default=10_000,
+    )
+    count_timeout: int | None = _setting(
+        kinds.optional(kinds.integer(1, 600_000)),
+        "Milliseconds that a count may take; then it is tried `bounded`, and in the"
+        " end is what the page shows. None: no limit.",
+        default=None,
+    )
+    invalid_as_404: bool = _setting(
+        kinds.flag,
+        "Whether a cursor, page or offset that is not valid is answered with 404, as"
+        " by DRF's own classes, instead of a 400 problem that names the parameter.",
+        default=False,
     )
 
 

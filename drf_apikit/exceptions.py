@@ -29,6 +29,7 @@ __all__ = [
     "IdempotencyResponseNotKept",
     "InsufficientScope",
     "InvalidCursor",
+    "InvalidPage",
     "InvalidPageSize",
     "InvalidToken",
     "ParameterError",
@@ -104,6 +105,12 @@ class InvalidCursor(Problem):
     """400: a cursor that was not given out for this list."""
 
     problem_type = problem_types.INVALID_CURSOR
+
+
+class InvalidPage(Problem):
+    """400: a page number or an offset that is none, or beyond the maximum."""
+
+    problem_type = problem_types.INVALID_PAGE
 
 
 class InvalidPageSize(Problem):

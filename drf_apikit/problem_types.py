@@ -188,6 +188,16 @@ INVALID_PAGE_SIZE = ProblemType(
     _("The page size must be a whole number from 1 to `maximum`."),
     {"parameter": _TEXT, "maximum": _INTEGER},
 )
+INVALID_PAGE = ProblemType(
+    "invalid-page",
+    _("Invalid page"),
+    400,
+    _(
+        "The page or offset must be a whole number within `maximum`. Lists are not"
+        " read further than that; narrow them down with a filter."
+    ),
+    {"parameter": _TEXT, "maximum": _INTEGER},
+)
 
 PRECONDITION_FAILED = ProblemType(
     "precondition-failed",

@@ -1,12 +1,90 @@
-"""How many rows there are."""
+"""How many rows there are: exactly, up to a bound, or about."""
 
-from typing import Any
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
 from django.db.models import QuerySet
 
-__all__ = ["count_rows"]
+from drf_apikit.keyset.joins import without_unused_joins
+from drf_apikit.keyset.timeouts import StatementTimeoutError, statement_timeout
+
+__all__ = ["STRATEGIES", "Relation", "Total", "count_rows"]
+
+Relation = Literal["exact", "at_least", "approximate"]
+
+STRATEGIES: Final = ("exact", "bounded", "estimated", "none")
 
 
-def count_rows(queryset: QuerySet[Any]) -> int:
-    """Count exactly, without the ordering."""
-    return queryset.order_by().count()
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A number of rows, and how it relates to the true one.
+
+    `exact`, `at_least` (there may be more) or `approximate` (there may be more
+    or fewer). Both are None if nothing is known.
+    """
+
+    count: int | None = None
+    relation: Relation | None = None
+
+
+def count_rows(
+    queryset: QuerySet[Any],
+    strategy: str = "exact",
+    *,
+    bound: int = 10_000,
+    timeout: int | None = None,
+) -> Total:
+    """Count without what does not change the number: ordering, prefetch, joins.
+
+    `bounded` counts up to `bound` and then stops: `at_least`. `estimated` is
+    what PostgreSQL's planner expects, `approximate`; elsewhere, where there is
+    nothing of the kind that could be trusted, it is `bounded`. `none` asks
+    nothing.
+
+    `timeout`, in milliseconds, makes `exact` fall back to `bounded`, and that to
+    an empty `Total`.
+
+    Raises:
+        ValueError: another strategy.
+
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"{strategy!r} is no way to count")
+    if strategy == "none":
+        return Total()
+    rows = without_unused_joins(queryset.order_by())
+    if strategy == "estimated" and connections[queryset.db].vendor == "postgresql":
+        return Total(_estimate(rows), "approximate")
+    ways: list[Callable[[], Total]] = [lambda: _bounded(rows, bound)]
+    if strategy == "exact":
+        ways.insert(0, lambda: Total(rows.count(), "exact"))
+    if timeout is None:
+        return ways[0]()
+    return _within(timeout, ways, queryset.db)
+
+
+def _within(timeout: int, ways: Sequence[Callable[[], Total]], using: str) -> Total:
+    """Give the first total that is there in time."""
+    for count in ways:
+        with suppress(StatementTimeoutError), statement_timeout(timeout, using):
+            return count()
+    return Total()
+
+
+def _bounded(rows: QuerySet[Any], bound: int) -> Total:
+    count = rows[: bound + 1].count()
+    return Total(bound, "at_least") if count > bound else Total(count, "exact")
+
+
+def _estimate(rows: QuerySet[Any]) -> int:
+    """Ask the planner; it works with statistics, and reads no row."""
+    try:
+        (explained,) = json.loads(rows.explain(format="json"))
+    except EmptyResultSet:
+        return 0
+    return int(explained["Plan"]["Plan Rows"])

@@ -2,9 +2,11 @@
 
 Signed, since a position that a client could choose would let it search a
 column that it may not see; bound to the ordering and to what the caller
-filtered by, since a position means nothing in another list.
+filtered by, since a position means nothing in another list. What is signed can
+be read: a cursor shows the ordering values of its row.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -16,30 +18,43 @@ from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
 
+from drf_apikit.keyset.counting import Total
 from drf_apikit.keyset.ordering import Ordering
 
 __all__ = ["Cursor", "CursorError", "decode", "encode"]
 
 #: Moves when cursors are written in another way, so that old ones are refused.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _SALT: Final = "drf_apikit.keyset.cursor"
+_REVERSE: Final = 1
+_INCLUSIVE: Final = 2
 
 
 class CursorError(ValueError):
-    """The text is no cursor of ours for this ordering and scope."""
+    """The text is no cursor of ours for this ordering and scope.
+
+    `foreign` says that it was given out, but for another list.
+    """
+
+    def __init__(self, message: str, *, foreign: bool = False) -> None:
+        super().__init__(message)
+        self.foreign = foreign
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position: one value for each term of the ordering.
+    """A position: one value for each term of the ordering; None for an end.
 
-    `reverse` walks towards the first row; `inclusive` takes the row at the
-    position along.
+    `reverse` walks towards the first row, and without a position begins at the
+    last one; `inclusive` takes the row at the position along. `total` was
+    counted at the beginning of the walk, and holds for whom `witness` names.
     """
 
-    values: tuple[Any, ...]
+    position: tuple[Any, ...] | None
     reverse: bool = False
     inclusive: bool = False
+    total: Total | None = None
+    witness: str = ""
 
 
 def encode(cursor: Cursor, ordering: Ordering, scope: str) -> str:
@@ -49,13 +64,15 @@ def encode(cursor: Cursor, ordering: Ordering, scope: str) -> str:
         TypeError: a value of a type that has no lossless text.
 
     """
+    position, total = cursor.position, cursor.total
     payload = [
         _FORMAT,
         _binding(ordering, scope),
-        int(cursor.reverse),
-        int(cursor.inclusive),
-        [_pack(value) for value in cursor.values],
+        _REVERSE * cursor.reverse + _INCLUSIVE * cursor.inclusive,
+        None if position is None else [_pack(value) for value in position],
     ]
+    if total is not None:
+        payload.append([total.count, total.relation, cursor.witness])
     return _signer().sign_object(payload, serializer=_Compact)
 
 
@@ -71,9 +88,15 @@ def decode(text: str, ordering: Ordering, scope: str) -> Cursor:
     except (BadSignature, ValueError):
         raise CursorError("not signed by this API") from None
     if payload[:2] != [_FORMAT, _binding(ordering, scope)]:
-        raise CursorError("from another list, ordering, filter or version")
-    reverse, inclusive, values = payload[2:]
-    return Cursor(tuple(map(_unpack, values)), bool(reverse), bool(inclusive))
+        raise CursorError("of another list, ordering, filter or version", foreign=True)
+    flags, packed, *counted = payload[2:]
+    position = None if packed is None else tuple(map(_unpack, packed))
+    total, witness = None, ""
+    for count, relation, by in counted:
+        total, witness = Total(count, relation), by
+    return Cursor(
+        position, bool(flags & _REVERSE), bool(flags & _INCLUSIVE), total, witness
+    )
 
 
 def _signer() -> Signer:
@@ -83,7 +106,8 @@ def _signer() -> Signer:
 
 def _binding(ordering: Ordering, scope: str) -> str:
     text = f"{ordering.fingerprint()}|{scope}"
-    return hashlib.blake2b(text.encode(errors="replace"), digest_size=9).hexdigest()
+    digest = hashlib.blake2b(text.encode(errors="replace"), digest_size=9).digest()
+    return base64.urlsafe_b64encode(digest).decode()
 
 
 class _Compact:
@@ -91,7 +115,8 @@ class _Compact:
 
     @staticmethod
     def dumps(value: Any) -> bytes:
-        return json.dumps(value, separators=(",", ":")).encode("ascii")
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return text.encode()
 
     @staticmethod
     def loads(raw: bytes) -> Any:
@@ -110,6 +135,7 @@ _WRITERS: Final[Mapping[type, tuple[str, Callable[[Any], str]]]] = {
     time: ("T", time.isoformat),
     timedelta: ("i", lambda value: str(value // timedelta(microseconds=1))),
     UUID: ("u", str),
+    bytes: ("b", bytes.hex),
 }
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "f": float,
@@ -119,6 +145,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "T": time.fromisoformat,
     "i": lambda text: timedelta(microseconds=int(text)),
     "u": UUID,
+    "b": bytes.fromhex,
 }
 
 

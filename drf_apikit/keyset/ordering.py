@@ -1,51 +1,21 @@
 """An ordering, resolved once: total, typed, and aware of NULL."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
-from django.db import connections
-from django.db.models import F, Field, Model, QuerySet
-from django.db.models.constants import LOOKUP_SEP
+from django.db.models import Model, QuerySet
+from django.db.models.expressions import OrderBy
 
-__all__ = ["Ordering", "Term", "resolve_ordering"]
+from drf_apikit.keyset.rows import RowNames, read_value, refuse_unpageable
+from drf_apikit.keyset.terms import Term, TermResolver
 
-#: Relations that one name may lead over; `Meta.ordering` can go round in circles.
-_MAX_RELATIONS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One column of an ordering.
-
-    `path` is a lookup path such as `account__name`; `nulls_last` says where
-    the database puts NULL in this direction, and matters if `nullable`.
-    """
-
-    path: str
-    descending: bool
-    nullable: bool
-    nulls_last: bool
-    kind: str
-
-    def reversed(self) -> "Term":
-        """Give the term that walks the other way; NULLs change ends as well."""
-        return Term(
-            self.path,
-            not self.descending,
-            self.nullable,
-            not self.nulls_last,
-            self.kind,
-        )
-
-    def __str__(self) -> str:
-        return f"{'-' if self.descending else ''}{self.path}"
+__all__ = ["Ordering", "ordering_of", "resolve_ordering"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """A total ordering of one model's rows."""
+    """A total ordering of the rows of one queryset."""
 
     model: type[Model]
     terms: tuple[Term, ...]
@@ -54,143 +24,120 @@ class Ordering:
         """Give the ordering from the last row to the first."""
         return Ordering(self.model, tuple(term.reversed() for term in self.terms))
 
-    def annotations(self) -> dict[str, F]:
-        """Give what brings the values of other tables along with each row.
+    def annotations(self) -> dict[str, Any]:
+        """Give what the rows have to be annotated with.
 
-        Following the relations later would cost queries, and read what may have
+        Following relations later would cost queries, and read what may have
         changed meanwhile.
         """
         return {
-            _alias(index): F(term.path)
-            for index, term in enumerate(self.terms)
-            if LOOKUP_SEP in term.path
+            term.name: term.expression
+            for term in self.terms
+            if term.expression is not None
         }
 
     def values_of(self, row: Any) -> tuple[Any, ...]:
-        """Read the position of a row that `seek` gave: one value for each term.
+        """Read the position of a row: one value for each term.
 
         Raises:
-            ValueError: a row of `values()` that lacks a column.
+            ValueError: the row lacks a column.
 
         """
-        return tuple(
-            _read(row, term.path, _alias(index))
-            for index, term in enumerate(self.terms)
-        )
+        return tuple(read_value(row, term.attribute, term.field) for term in self.terms)
 
     def fingerprint(self) -> str:
         """Tell this ordering from any other, also after a column changed type."""
-        terms = ",".join(f"{term}:{term.kind}:{term.nullable}" for term in self.terms)
+        terms = ",".join(
+            f"{term}:{term.field.get_internal_type()}:{term.nullable}"
+            for term in self.terms
+        )
         return f"{self.model._meta.label_lower}|{terms}"
 
 
 def resolve_ordering(queryset: QuerySet[Any], ordering: Iterable[Any]) -> Ordering:
-    """Resolve names such as `-created` and make the ordering total.
+    """Resolve what may stand in `order_by()`, and make the ordering total.
 
-    The primary key is appended, all parts of a composite one, where it is not
-    there yet. NULLs stay where the database puts them of its own accord.
+    Names such as `-created` and `author__name`, annotations, and expressions
+    such as `F("score").desc(nulls_last=True)`. NULLs stay where the database
+    puts them of its own accord, unless an expression says otherwise. Where no
+    unique key is among the terms, the primary key is appended, all parts of a
+    composite one.
 
     Raises:
-        ValueError: a name that is no column of the model or of a related one.
+        ValueError: nothing that these rows can be ordered by, or no rows that
+            pages can be cut from.
 
     """
-    model = queryset.model
-    largest = connections[queryset.db].features.nulls_order_largest
-    terms = [
-        term for name in ordering for term in _terms(model, name, nulls_largest=largest)
+    refuse_unpageable(queryset)
+    resolver = TermResolver(queryset)
+    unique = _unique_keys(queryset)
+    terms: dict[str, Term] = {}
+    for item in ordering:
+        for term in resolver.resolve(item):
+            # A column that is named again cannot tell rows apart any more.
+            terms.setdefault(term.text, term)
+            if _is_total(terms.values(), unique):
+                return Ordering(queryset.model, tuple(terms.values()))
+    descending = bool(terms) and list(terms.values())[-1].descending
+    for name in _identity(queryset):
+        for term in resolver.resolve(f"-{name}" if descending else name):
+            terms.setdefault(term.text, term)
+    return Ordering(queryset.model, tuple(terms.values()))
+
+
+def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
+    """Give the ordering that a queryset has of itself, or of its model.
+
+    Raises:
+        ValueError: no rows that pages can be cut from.
+
+    """
+    refuse_unpageable(queryset)
+    query: Any = queryset.query
+    items: tuple[Any, ...] = query.order_by
+    if not items and query.default_ordering:
+        items = tuple(queryset.model._meta.ordering)
+    return items if query.standard_ordering else tuple(map(_turned, items))
+
+
+def _turned(item: Any) -> Any:
+    if isinstance(item, str):
+        return item[1:] if item.startswith("-") else f"-{item}"
+    turned = (item if isinstance(item, OrderBy) else item.asc()).copy()
+    turned.reverse_ordering()
+    return turned
+
+
+def _identity(queryset: Any) -> tuple[str, ...]:
+    """Give the names that tell all rows apart."""
+    rows = RowNames(queryset)
+    parts = tuple(part.attname for part in queryset.model._meta.pk_fields)
+    if rows.fixed and not set(parts) <= set(rows.keys):
+        return rows.identity()
+    return parts
+
+
+def _unique_keys(queryset: Any) -> list[frozenset[str]]:
+    """Give the sets of columns that no two rows have the same values in."""
+    options = queryset.model._meta
+    fields = {field.name: field for field in options.fields}
+    keys = [frozenset([field.attname]) for field in options.fields if field.unique]
+    keys.append(frozenset(part.attname for part in options.pk_fields))
+    constraints = [
+        constraint.fields
+        for constraint in options.total_unique_constraints
+        # Until its transaction ends, a deferred one holds nothing.
+        if constraint.deferrable is None
     ]
-    key = "-pk" if terms and terms[-1].descending else "pk"
-    terms += _terms(model, key, nulls_largest=largest)
-    return Ordering(model, tuple(_without_repeats(terms)))
+    together = (*options.unique_together, *constraints)
+    keys += [frozenset(fields[name].attname for name in names) for names in together]
+    return keys
 
 
-def _terms(model: type[Model], name: Any, *, nulls_largest: bool) -> Iterator[Term]:
-    """Resolve one name; as with `order_by()`, it can stand for several columns."""
-    if not isinstance(name, str):
-        raise ValueError(f"{name!r} is no name of a column")
-    path = name.removeprefix("-")
-    *relations, column = path.split(LOOKUP_SEP)
-    if len(relations) > _MAX_RELATIONS:
-        raise ValueError(f"{path!r} leads over too many relations")
-    parents = list(_parents(model, relations, path))
-    owner: Any = parents[-1].related_model if parents else model
-    meant = _meant(owner, column, path)
-    for inner in meant:
-        full = LOOKUP_SEP.join([*relations, inner.removeprefix("-")])
-        descending = name.startswith("-") != inner.startswith("-")
-        signed = f"-{full}" if descending else full
-        yield from _terms(model, signed, nulls_largest=nulls_largest)
-    if not meant:
-        field = _field(owner, column, path)
-        descending = name.startswith("-")
-        yield Term(
-            path=LOOKUP_SEP.join([*(parent.name for parent in parents), field.attname]),
-            descending=descending,
-            nullable=any(step.null for step in (*parents, field)),
-            nulls_last=descending != nulls_largest,
-            kind=field.get_internal_type(),
-        )
+def _is_total(terms: Iterable[Term], unique: Iterable[frozenset[str]]) -> bool:
+    present = set(_never_null(terms))
+    return any(key <= present for key in unique)
 
 
-def _parents(model: Any, relations: Iterable[str], path: str) -> Iterator[Any]:
-    """Follow the foreign keys that a path begins with."""
-    for name in relations:
-        field = _field(model, name, path)
-        if not field.many_to_one and not field.one_to_one:
-            raise ValueError(f"{path!r}: {name!r} does not lead to one row")
-        yield field
-        model = field.related_model
-
-
-def _meant(model: type[Model], column: str, path: str) -> list[str]:
-    """Give the names that a name stands for; none where it is a column itself.
-
-    `pk` is each of its parts; a relation is its model's own ordering, if it has
-    one.
-    """
-    if column == "pk":
-        return [part.attname for part in model._meta.pk_fields]
-    field = _field(model, column, path)
-    if not field.is_relation or column == field.attname:
-        return []
-    own = field.related_model._meta.ordering
-    if not all(isinstance(name, str) for name in own):
-        raise ValueError(f"{path!r} is ordered by more than columns")
-    return [_below(column, name) for name in own]
-
-
-def _below(relation: str, name: str) -> str:
-    sign = "-" if name.startswith("-") else ""
-    return f"{sign}{relation}{LOOKUP_SEP}{name.removeprefix('-')}"
-
-
-def _field(model: type[Model], name: str, path: str) -> Any:
-    try:
-        field = model._meta.get_field(name)
-    except FieldDoesNotExist:
-        raise ValueError(f"{path!r} is no column of {model.__name__}") from None
-    if not isinstance(field, Field) or not field.concrete or field.many_to_many:
-        raise ValueError(f"{path!r} is no column of {model.__name__}")
-    return field
-
-
-def _without_repeats(terms: Iterable[Term]) -> Iterator[Term]:
-    """Drop a column that is named again: its rows are already told apart."""
-    seen: set[str] = set()
-    for term in terms:
-        if term.path not in seen:
-            seen.add(term.path)
-            yield term
-
-
-def _alias(index: int) -> str:
-    return f"_keyset_{index}"
-
-
-def _read(row: Any, path: str, alias: str) -> Any:
-    try:
-        if isinstance(row, Mapping):
-            return row[path]
-        return getattr(row, alias if LOOKUP_SEP in path else path)
-    except (KeyError, AttributeError):
-        raise ValueError(f"the rows have no {path!r}") from None
+def _never_null(terms: Iterable[Term]) -> Iterator[str]:
+    return (term.text for term in terms if not term.nullable)

@@ -1,4 +1,4 @@
-"""Pagination: a true keyset behind DRF's cursor interface, with totals.
+"""Pagination: a true keyset behind DRF's cursor interface, with totals and links.
 
 On a view set, or for all of them in the settings:
 
@@ -6,6 +6,13 @@ On a view set, or for all of them in the settings:
         pagination_class = CursorPagination
 """
 
-from drf_apikit.pagination.paginators import CursorPagination
+from drf_apikit.pagination.cursor import CursorPagination
+from drf_apikit.pagination.envelope import EnvelopePagination
+from drf_apikit.pagination.offset import LimitOffsetPagination, PageNumberPagination
 
-__all__ = ["CursorPagination"]
+__all__ = [
+    "CursorPagination",
+    "EnvelopePagination",
+    "LimitOffsetPagination",
+    "PageNumberPagination",
+]

@@ -1,9 +1,228 @@
-"""The envelope that every paginator of this package answers with."""
+"""What every paginator of this package answers with: envelope, links, controls."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["envelope_schema"]
+from django.template import loader
+from django.utils.encoding import force_str
+from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+
+from drf_apikit.conf import apikit_settings
+from drf_apikit.exceptions import InvalidPageSize, ParameterError, Problem
+from drf_apikit.http.links import format_links
+from drf_apikit.keyset import STRATEGIES, Total, count_rows
+
+__all__ = [
+    "EnvelopePagination",
+    "describe",
+    "envelope_schema",
+    "not_below",
+    "read_number",
+]
+
+#: More digits than any number that is meant.
+_MAX_DIGITS: Final = 18
+_SAID: Final = {
+    "exact": _("%(count)s in all"),
+    "at_least": _("at least %(count)s"),
+    "approximate": _("about %(count)s"),
+}
+
+if TYPE_CHECKING:
+    # DRF imports what its settings name while it imports its views.
+    from rest_framework.views import APIView
+
+
+class EnvelopePagination(BasePagination):
+    """Page size, total, links and schema, the same for all paginators.
+
+    The answer is `{"count", "count_relation", "next", "previous", "results"}`
+    with a `Link` header (RFC 8288) of the relations first, prev, next and last,
+    as far as there are any. An attribute of None asks the setting of the same
+    name in `PAGINATION`.
+    """
+
+    template: str | None = "drf_apikit/pager.html"
+    #: `exact`, `bounded`, `estimated` or `none`; None asks `COUNT`.
+    count_strategy: str | None = None
+    #: What clients may choose; None asks `COUNT_CHOICES`.
+    count_choices: Any = None
+    count_query_param = "count"
+    count_query_description = _("How `count` is found.")
+    #: None asks `COUNT_BOUND`.
+    count_bound: int | None = None
+    #: Milliseconds; None asks `COUNT_TIMEOUT`.
+    count_timeout: int | None = None
+    #: None asks `CLAMP_PAGE_SIZE`.
+    clamp_page_size: bool | None = None
+    #: None asks `INVALID_AS_404`.
+    invalid_as_404: bool | None = None
+
+    request: Request
+    total: Total
+
+    @property
+    def count(self) -> int | None:
+        """The number of rows as far as it is known; `total` has its relation."""
+        return self.total.count
+
+    def get_first_link(self) -> str | None:
+        """Give the URL of the first page."""
+        raise NotImplementedError
+
+    def get_previous_link(self) -> str | None:
+        """Give the URL of the page before this one."""
+        raise NotImplementedError
+
+    def get_next_link(self) -> str | None:
+        """Give the URL of the page behind this one."""
+        raise NotImplementedError
+
+    def get_last_link(self) -> str | None:
+        """Give the URL of the last page; None if it is not known."""
+        raise NotImplementedError
+
+    def get_links(self) -> dict[str, str]:
+        """Give the targets by their relation types, as in the `Link` header."""
+        links = {
+            "first": self.get_first_link(),
+            "prev": self.get_previous_link(),
+            "next": self.get_next_link(),
+            "last": self.get_last_link(),
+        }
+        return {relation: url for relation, url in links.items() if url is not None}
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Put the page into its envelope."""
+        links = self.get_links()
+        envelope = {
+            "count": self.total.count,
+            "count_relation": self.total.relation,
+            "next": links.get("next"),
+            "previous": links.get("prev"),
+            "results": data,
+        }
+        return Response(envelope, headers={"Link": format_links(links)})
+
+    def get_paginated_response_schema(
+        self, schema: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Describe the envelope for OpenAPI."""
+        return envelope_schema(schema)
+
+    def get_count_strategy(self, request: Request) -> str:
+        """Give the way to count: the client's choice, if it has one, or ours.
+
+        Raises:
+            ParameterError: 400, not one of the choices.
+
+        """
+        choices = self._count_choices()
+        asked = request.query_params.get(self.count_query_param)
+        if not choices or asked is None:
+            return self.count_strategy or apikit_settings.pagination.count
+        if asked not in choices:
+            text = _("This is not one of: %(choices)s.") % {
+                "choices": ", ".join(choices)
+            }
+            raise ParameterError(
+                {self.count_query_param: [text]}, location="query", code="invalid"
+            )
+        return asked
+
+    def count_queryset(self, queryset: Any, strategy: str) -> Total:
+        """Count the rows of the whole list; not even asked for `none`."""
+        timeout = self.count_timeout or apikit_settings.pagination.count_timeout
+        return count_rows(queryset, strategy, bound=self._bound(), timeout=timeout)
+
+    def get_html_context(self) -> dict[str, Any]:
+        """Give what the pager of the browsable API shows."""
+        links = self.get_links()
+        return {
+            "first_url": links.get("first"),
+            "previous_url": links.get("prev"),
+            "next_url": links.get("next"),
+            "last_url": links.get("last"),
+            "count": self.total.count,
+            "count_relation": self.total.relation,
+            "total": _in_words(self.total),
+        }
+
+    def to_html(self) -> str:
+        """Draw the pager."""
+        if self.template is None:
+            return ""
+        return loader.get_template(self.template).render(self.get_html_context())
+
+    def get_schema_operation_parameters(self, view: "APIView") -> list[dict[str, Any]]:
+        """Describe the parameters for OpenAPI."""
+        del view
+        choices = self._count_choices()
+        if not choices:
+            return []
+        default = self.count_strategy or apikit_settings.pagination.count
+        schema = {"type": "string", "enum": choices, "default": default}
+        return [describe(self.count_query_param, self.count_query_description, schema)]
+
+    def _bound(self) -> int:
+        return self.count_bound or apikit_settings.pagination.count_bound
+
+    def _count_choices(self) -> list[str]:
+        choices = self.count_choices
+        if choices is None:
+            choices = apikit_settings.pagination.count_choices
+        return [strategy for strategy in STRATEGIES if strategy in choices]
+
+    def _read_size(
+        self, request: Request, name: str | None, default: int | None, own: int | None
+    ) -> int:
+        """Read the size of the page strictly: what is not understood is refused."""
+        maximum = self._maximum(default, own)
+        asked = None if name is None else request.query_params.get(name)
+        if asked is None:
+            size = default or apikit_settings.pagination.page_size
+            return min(size or api_settings.PAGE_SIZE or maximum, maximum)
+        clamp = self.clamp_page_size
+        if clamp is None:
+            clamp = apikit_settings.pagination.clamp_page_size
+        size = read_number(asked, signed=clamp)
+        if clamp and size is not None:
+            return min(max(size, 1), maximum)
+        if size is None or not 1 <= size <= maximum:
+            raise InvalidPageSize(parameter=name, maximum=maximum)
+        return size
+
+    def _maximum(self, default: int | None, own: int | None) -> int:
+        """Give the largest page: what the class says, even if by its default alone."""
+        return own or max(apikit_settings.pagination.max_page_size, default or 0)
+
+    def _describe_size(
+        self, name: str | None, description: Any, default: int | None, own: int | None
+    ) -> list[dict[str, Any]]:
+        if name is None:
+            return []
+        maximum = self._maximum(default, own)
+        size = default or apikit_settings.pagination.page_size or api_settings.PAGE_SIZE
+        schema = {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": maximum,
+            "default": min(size or maximum, maximum),
+        }
+        return [describe(name, description, schema)]
+
+    def _refuse(self, problem: Problem, message: Any) -> Exception:
+        """Give the problem; or, by choice, the 404 that DRF's classes answer with."""
+        as_404 = self.invalid_as_404
+        if as_404 is None:
+            as_404 = apikit_settings.pagination.invalid_as_404
+        return NotFound(message) if as_404 else problem
 
 
 def envelope_schema(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -11,11 +230,51 @@ def envelope_schema(results: Mapping[str, Any]) -> dict[str, Any]:
     link = {"type": "string", "format": "uri", "nullable": True}
     return {
         "type": "object",
-        "required": ["count", "next", "previous", "results"],
+        "required": ["count", "count_relation", "next", "previous", "results"],
         "properties": {
-            "count": {"type": "integer", "minimum": 0},
+            "count": {"type": "integer", "minimum": 0, "nullable": True},
+            "count_relation": {
+                "type": "string",
+                "enum": list(_SAID),
+                "nullable": True,
+            },
             "next": link,
             "previous": link,
             "results": results,
         },
+    }
+
+
+def _in_words(total: Total) -> str:
+    """Say the total to a person."""
+    number = number_format(total.count or 0, force_grouping=True)
+    text = _SAID.get(total.relation or "", _SAID["exact"])
+    return str(text % {"count": number})
+
+
+def not_below(total: Total, seen: int) -> Total:
+    """Correct a guess, or the lack of one, by the rows that were seen."""
+    if total.count is None:
+        return Total(seen, "at_least")
+    if total.relation == "approximate":
+        return Total(max(total.count, seen), "approximate")
+    return total
+
+
+def read_number(text: str, *, signed: bool = False) -> int | None:
+    """Read a whole number of ASCII digits; None if it is none."""
+    digits = text.removeprefix("-") if signed else text
+    if not digits.isascii() or not digits.isdigit() or len(digits) > _MAX_DIGITS:
+        return None
+    return int(text)
+
+
+def describe(name: str, description: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a query parameter for OpenAPI."""
+    return {
+        "name": name,
+        "required": False,
+        "in": "query",
+        "description": force_str(description),
+        "schema": schema,
     }

@@ -1,0 +1,109 @@
+"""The rows beyond a position: as many as are wanted, and whether there are more."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet, prefetch_related_objects
+
+from drf_apikit.keyset.ordering import Ordering, resolve_ordering
+from drf_apikit.keyset.planner import plan
+
+__all__ = ["Slice", "keyset_iterator", "read_slice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows in the order of the list, whichever way they were found.
+
+    `begin` and `end` are the positions of the first and the last row, None
+    without rows; `more` says that there are further rows on the far side.
+    """
+
+    rows: list[Any]
+    begin: tuple[Any, ...] | None
+    end: tuple[Any, ...] | None
+    more: bool
+
+
+def read_slice(
+    queryset: Any,
+    ordering: Ordering,
+    limit: int,
+    position: Sequence[Any] | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = False,
+) -> Slice:
+    """Read up to `limit` rows beyond a position; from the beginning for None.
+
+    With `reverse` those before it, or the last ones of all. One query in most
+    cases, one for each term and each NULL at the most.
+
+    Raises:
+        ValueError: rows that lack a column of the ordering.
+
+    """
+    way = ordering.reversed() if reverse else ordering
+    parts = plan(queryset, way, position, inclusive=inclusive)
+    rows = _collect(parts, limit + 1)
+    more = len(rows) > limit
+    del rows[limit:]
+    # Once for all parts, and not for the row that only shows that there is more.
+    prefetch_related_objects(rows, *queryset._prefetch_related_lookups)
+    if reverse:
+        rows.reverse()
+    begin = ordering.values_of(rows[0]) if rows else None
+    end = ordering.values_of(rows[-1]) if rows else None
+    _remove(rows, ordering)
+    return Slice(rows, begin, end, more)
+
+
+def keyset_iterator(
+    queryset: QuerySet[Any], ordering: Any = (), chunk_size: int = 2000
+) -> Iterator[Any]:
+    """Iterate over all rows of a table, chunk by chunk, in constant memory.
+
+    No query is open between chunks and none looks at rows that were given
+    already, so it can take hours while others write: each row that is there
+    throughout, and whose place in the ordering does not change, comes exactly
+    once. `ordering` is one item of `order_by()` or several; the primary key is
+    appended, and alone orders the rows if there is none. `prefetch_related`
+    works, once for each chunk.
+
+    Raises:
+        ValueError: an ordering that has no positions, or a chunk size below 1.
+
+    """
+    if chunk_size < 1:
+        raise ValueError(f"a chunk has at least one row, not {chunk_size}")
+    several = isinstance(ordering, list | tuple)
+    resolved = resolve_ordering(queryset, ordering if several else [ordering])
+    return _iterate(queryset, resolved, chunk_size)
+
+
+def _iterate(
+    queryset: QuerySet[Any], ordering: Ordering, chunk_size: int
+) -> Iterator[Any]:
+    more, position = True, None
+    while more:
+        found = read_slice(queryset, ordering, chunk_size, position)
+        yield from found.rows
+        more, position = found.more, found.end
+
+
+def _collect(parts: Sequence[QuerySet[Any]], wanted: int) -> list[Any]:
+    rows: list[Any] = []
+    for part in parts:
+        rows.extend(part.prefetch_related(None)[: wanted - len(rows)])
+        if len(rows) == wanted:
+            break
+    return rows
+
+
+def _remove(rows: Sequence[Any], ordering: Ordering) -> None:
+    """Take out of dicts what the caller has not selected."""
+    for name in ordering.annotations():
+        for row in rows:
+            if isinstance(row, dict):
+                del row[name]

@@ -1,0 +1,268 @@
+"""One term of an ordering, and how names and expressions become terms."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db import connections
+from django.db.models import DecimalField, Expression, ExpressionWrapper, F, Field
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import OrderBy
+
+from drf_apikit.keyset.nullability import never_null
+from drf_apikit.keyset.rows import RowNames
+
+__all__ = ["Term", "TermResolver"]
+
+#: Relations that one name may lead over; `Meta.ordering` can go round in circles.
+_MAX_RELATIONS: Final = 8
+#: Fields whose values have no order that a position could hold.
+_UNORDERED: Final = frozenset({"JSONField", "ArrayField", "HStoreField"})
+
+
+if TYPE_CHECKING:
+    _AnyField = Field[Any, Any]
+else:
+    _AnyField = Field
+
+
+class _RawNumber(_AnyField):
+    """A number as the driver gives and takes it.
+
+    SQLite keeps decimals as integers and floats; Django's conversion to Decimal
+    loses digits, and with them the way back to the row.
+    """
+
+    def get_internal_type(self) -> str:
+        """Have none of the conversions of Django's own fields."""
+        return "drf_apikit.RawNumber"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One column of an ordering.
+
+    `name` is what `filter()` and `order_by()` call it, `attribute` where a row
+    has its value. `expression` is what `name` stands for if the rows have to be
+    annotated with it, else None. `nulls_last` says where NULLs are, which
+    matters if `nullable`; `native` that the database puts them there of its own
+    accord. `text` tells the term from any other.
+    """
+
+    name: str
+    attribute: str
+    expression: Any
+    field: Any
+    text: str
+    nullable: bool
+    descending: bool = False
+    nulls_last: bool = False
+    native: bool = True
+
+    def reversed(self) -> "Term":
+        """Give the term that walks the other way; NULLs change ends as well."""
+        return replace(
+            self, descending=not self.descending, nulls_last=not self.nulls_last
+        )
+
+    def __str__(self) -> str:
+        end = "last" if self.nulls_last else "first"
+        nulls = "" if self.native else f" nulls {end}"
+        return f"{'-' if self.descending else ''}{self.text}{nulls}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for: a target, a direction, and a place for NULL or None."""
+
+    target: Any
+    descending: bool = False
+    nulls_last: bool | None = None
+
+    def turned(self, *, turn: bool) -> "_Wish":
+        """Give the wish for the other direction, if `turn`."""
+        if not turn:
+            return self
+        nulls_last = None if self.nulls_last is None else not self.nulls_last
+        return _Wish(self.target, not self.descending, nulls_last)
+
+
+class TermResolver:
+    """Resolves what may stand in `order_by()` for one queryset."""
+
+    def __init__(self, queryset: Any) -> None:
+        self._queryset = queryset
+        self._query = queryset.query
+        self._model = queryset.model
+        self._rows = RowNames(queryset)
+        features = connections[queryset.db].features
+        self._nulls_largest: bool = features.nulls_order_largest
+        self._raw_decimals = connections[queryset.db].vendor == "sqlite"
+        self._aliases = 0
+
+    def resolve(self, item: Any) -> Iterator[Term]:
+        """Resolve one item, which as in `order_by()` can stand for several terms.
+
+        Raises:
+            ValueError: nothing that rows can be ordered by.
+
+        """
+        for wish in self._spell_out(_wish(item)):
+            if isinstance(wish.target, str):
+                term = self._column_or_annotation(wish.target)
+            else:
+                term = self._expression(wish.target)
+            yield self._place(term, wish)
+
+    def _spell_out(self, wish: _Wish) -> Iterator[_Wish]:
+        """Give what the wish stands for: `pk` its parts, a relation its ordering."""
+        path = wish.target
+        if not isinstance(path, str) or path in self._query.annotations:
+            yield wish
+            return
+        meant = self._meant(path)
+        for inner in meant:
+            for deeper in self._spell_out(_wish(inner)):
+                yield deeper.turned(turn=wish.descending)
+        if not meant:
+            yield wish
+
+    def _meant(self, path: str) -> list[Any]:
+        *relations, last = path.split(LOOKUP_SEP)
+        if len(relations) > _MAX_RELATIONS:
+            raise ValueError(f"{path!r} leads over too many relations")
+        steps, field, transforms = self._walk(path)
+        prefix = "".join(f"{name}{LOOKUP_SEP}" for name in relations)
+        owner = steps[-1].related_model if steps else self._model
+        if last == "pk" and not transforms:
+            return [prefix + part.attname for part in owner._meta.pk_fields]
+        if not field.is_relation or transforms or last == getattr(field, "attname", ""):
+            return []
+        if not field.concrete:
+            _lead_to_one(field, path)
+            return [f"{path}{LOOKUP_SEP}pk"]
+        own = field.related_model._meta.ordering
+        return [_below(path, item) for item in own] or [prefix + field.attname]
+
+    def _walk(self, path: str) -> tuple[list[Any], Any, list[str]]:
+        """Follow a path: the relations, the field, and the transforms behind it."""
+        model: Any = self._model
+        steps: list[Any] = []
+        names = path.split(LOOKUP_SEP)
+        for index, name in enumerate(names):
+            field = model._meta.pk if name == "pk" else _field(model, name, path)
+            last = index == len(names) - 1
+            if last or not field.is_relation:
+                return steps, field, names[index + 1 :]
+            _lead_to_one(field, path)
+            steps.append(field)
+            model = field.related_model
+        raise AssertionError(path)  # pragma: no cover - a path has a last name
+
+    def _column_or_annotation(self, name: str) -> Term:
+        annotation = self._query.annotations.get(name)
+        if annotation is not None:
+            _comparable(annotation, name)
+            known = name in self._query.annotation_select
+            nullable = not never_null(annotation, self._query)
+            field = annotation.output_field
+            return self._term(name, field, name, nullable=nullable, known=known)
+        steps, field, transforms = self._walk(name)
+        if transforms:
+            return self._expression(F(name))
+        if not isinstance(field, Field) or not field.concrete or field.many_to_many:
+            raise ValueError(f"{name!r} is no column of {self._model.__name__}")
+        nullable = any(step.null or not step.concrete for step in steps) or field.null
+        known = not steps and self._rows.has(field)
+        return self._term(name, field, name, nullable=nullable, known=known)
+
+    def _expression(self, expression: Any) -> Term:
+        query = self._query.clone()
+        try:
+            resolved = expression.resolve_expression(query, allow_joins=True)
+            _comparable(resolved, expression)
+            field = resolved.output_field
+            compiler = query.get_compiler(self._queryset.db)
+            text, _ = compiler.compile(resolved)
+        except FieldError as error:
+            raise ValueError(str(error)) from error
+        nullable = not never_null(resolved, query)
+        return self._term(expression, field, text, nullable=nullable, known=False)
+
+    def _term(
+        self, target: Any, field: Any, text: str, *, nullable: bool, known: bool
+    ) -> Term:
+        """Make a term that rows have already, or will have under a name of ours."""
+        kind = field.get_internal_type()
+        if kind in _UNORDERED or kind.endswith("RangeField"):
+            raise ValueError(f"{text!r} is a {kind}, which has no order")
+        if self._rows.fixed:
+            attribute = self._rows.attribute(target)
+            return Term(target, attribute, None, field, text, nullable)
+        expression = F(target) if isinstance(target, str) else target
+        if self._raw_decimals and isinstance(field, DecimalField):
+            field, known = _RawNumber(), False
+            expression = ExpressionWrapper(expression, output_field=field)
+        if known:
+            return Term(target, target, None, field, text, nullable)
+        alias = f"_keyset_{self._aliases}"
+        self._aliases += 1
+        return Term(alias, alias, expression, field, text, nullable)
+
+    def _place(self, term: Term, wish: _Wish) -> Term:
+        """Give the direction, and the place of NULLs: the database's own or another.
+
+        What cannot be NULL has no place for it; an IS NULL would cost the index.
+        """
+        own = wish.descending != self._nulls_largest
+        asked = own if wish.nulls_last is None or not term.nullable else wish.nulls_last
+        return replace(
+            term, descending=wish.descending, nulls_last=asked, native=asked == own
+        )
+
+
+def _wish(item: Any) -> _Wish:
+    if isinstance(item, OrderBy):
+        nulls_last = True if item.nulls_last else False if item.nulls_first else None
+        inner = _wish(item.expression)
+        if inner.nulls_last is not None or inner.descending:
+            raise ValueError(f"{item!r} has two directions")
+        return _Wish(inner.target, item.descending, nulls_last)
+    if isinstance(item, F):
+        name: Any = vars(item)["name"]
+        return _Wish(name)
+    if isinstance(item, str) and item.lstrip("+-"):
+        if item == "?":
+            raise ValueError("a random ordering has no positions")
+        return _Wish(item.lstrip("+-"), item.startswith("-"))
+    if isinstance(item, Expression):
+        return _Wish(item)
+    raise ValueError(f"{item!r} is no name of a column")
+
+
+def _below(relation: str, item: Any) -> Any:
+    """Give an item of a related model's ordering as seen from here."""
+    prefix = f"{relation}{LOOKUP_SEP}"
+    if isinstance(item, str):
+        return f"-{prefix}{item[1:]}" if item.startswith("-") else prefix + item
+    ordering = item if isinstance(item, OrderBy) else item.asc()
+    return ordering.prefix_references(prefix)
+
+
+def _field(model: Any, name: str, path: str) -> Any:
+    try:
+        return model._meta.get_field(name)
+    except FieldDoesNotExist:
+        raise ValueError(f"{path!r} is no column of {model.__name__}") from None
+
+
+def _lead_to_one(field: Any, path: str) -> None:
+    to_one = field.many_to_one or field.one_to_one
+    if not to_one or field.related_model is None:
+        raise ValueError(f"{path!r}: {field.name!r} does not lead to one row")
+
+
+def _comparable(expression: Any, name: Any) -> None:
+    if getattr(expression, "contains_over_clause", False):
+        raise ValueError(f"{name!r} is a window function: pages would change it")

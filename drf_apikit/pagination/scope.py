@@ -1,0 +1,100 @@
+"""What a cursor is bound to, and for whom its total was counted."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+if TYPE_CHECKING:
+    # DRF imports what its settings name while it imports its views.
+    from rest_framework.views import APIView
+
+__all__ = ["declared_parameters", "principal_of", "scope_of", "witness_of"]
+
+#: By view class, then action and backend: what a backend declares is static, and
+#: django-filter builds a class to say it.
+_DECLARED: Final[WeakKeyDictionary[type, dict[Any, frozenset[str]]]] = (
+    WeakKeyDictionary()
+)
+
+
+def scope_of(request: Request, view: "APIView | None") -> str:
+    """Tell one list from another: by the URL's arguments and the filters."""
+    arguments: dict[str, Any] = dict(getattr(view, "kwargs", None) or {})
+    arguments.pop(api_settings.FORMAT_SUFFIX_KWARG or "", None)
+    declared = declared_parameters(view)
+    filters = [
+        (name, values)
+        for name, values in sorted(request.query_params.lists())
+        if _belongs(name, declared)
+    ]
+    return repr((sorted((k, str(v)) for k, v in arguments.items()), filters))
+
+
+def witness_of(
+    request: Request, own: Iterable[str | None], strategy: tuple[Any, ...]
+) -> str:
+    """Tell who asked for what, so that a total is not taken for another's.
+
+    All parameters count but the paginator's `own`: a view may filter by one that
+    no backend declares. Empty where it cannot be told who asks.
+    """
+    principal = principal_of(request)
+    if principal is None:
+        return ""
+    ignored = {*own, api_settings.URL_FORMAT_OVERRIDE}
+    parameters = [
+        (name, values)
+        for name, values in sorted(request.query_params.lists())
+        if name not in ignored
+    ]
+    text = repr((principal, parameters, strategy))
+    digest = hashlib.blake2b(text.encode(errors="replace"), digest_size=9).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def principal_of(request: Request) -> tuple[str, ...] | None:
+    """Tell who asks: a user, the client of a token, or anybody; None if unknown."""
+    user, auth = request.user, request.auth
+    if getattr(user, "pk", None) is not None:
+        kind = getattr(user, "_meta", None) or type(user)
+        return ("user", str(kind), str(user.pk))
+    issuer, client = getattr(auth, "issuer", None), getattr(auth, "client_id", None)
+    if issuer is not None and client is not None:
+        return ("client", str(issuer), str(client))
+    known = getattr(user, "is_authenticated", False) or auth is not None
+    return None if known else ("anybody",)
+
+
+def declared_parameters(view: "APIView | None") -> frozenset[str]:
+    """Give the names of the query parameters that the view's filter backends read."""
+    names: set[str] = set()
+    for backend in getattr(view, "filter_backends", None) or ():
+        known = _DECLARED.setdefault(type(view), {})
+        key = (getattr(view, "action", None), backend)
+        if key not in known:
+            known[key] = frozenset(_declared_by(backend(), view))
+        names |= known[key]
+    return frozenset(names)
+
+
+def _declared_by(backend: Any, view: Any) -> Iterator[str]:
+    """Ask a backend as the OpenAPI schema does, or as django-filter wants it."""
+    if hasattr(backend, "get_schema_operation_parameters"):
+        for parameter in backend.get_schema_operation_parameters(view):
+            yield parameter["name"]
+    if hasattr(backend, "get_filterset_class"):
+        filters = backend.get_filterset_class(view, view.get_queryset())
+        yield from getattr(filters, "base_filters", ())
+
+
+def _belongs(name: str, declared: frozenset[str]) -> bool:
+    """Tell whether a filter reads this parameter, maybe with a suffix (`_min`)."""
+    if name in declared:
+        return True
+    parts = name.split("_")
+    return any("_".join(parts[:end]) in declared for end in range(1, len(parts)))
