@@ -9,77 +9,49 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.db import connections
-from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
+from django.db.models import F, Q, QuerySet
 
 from drf_apikit.keyset.ordering import Ordering
+from drf_apikit.keyset.predicates import (
+    RowsBeyond,
+    alternatives,
+    at,
+    beyond,
+    impossible,
+    is_null,
+)
 from drf_apikit.keyset.terms import Term
 
 __all__ = ["Dialect", "dialect_of", "ordered", "plan"]
 
-Condition = Q | Func
-
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a database is asked in.
+    """What a database finds by one range of an index.
 
-    `row_values`: `(a, b) > (1, 2)` is one range of an index. `alternatives`:
-    `a > 1 OR (a = 1 AND b > 2)` is. `null_placement`: so is an ORDER BY with
-    NULLS FIRST or LAST, given an index that has it. `pinned_terms`: ORDER BY
-    should name columns whose value is given, or else the index is not used.
+    `row_values`: `(a, b) > (1, 2)`. `alternatives`: `a > 1 OR (a = 1 AND b > 2)`,
+    and nothing in which all rows have one value of the first column.
     """
 
     row_values: bool = False
     alternatives: bool = False
-    null_placement: bool = False
-    pinned_terms: bool = True
 
 
 _GENERIC: Final = Dialect()
 _DIALECTS: Final[Mapping[str, Dialect]] = {
-    "postgresql": Dialect(row_values=True, null_placement=True),
-    "sqlite": Dialect(),
-    "mysql": Dialect(alternatives=True, pinned_terms=False),
+    "postgresql": Dialect(row_values=True),
+    "sqlite": _GENERIC,
+    "mysql": Dialect(alternatives=True),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some of the rows beyond, in order; `pinned` terms have one value in all."""
+    """Some of the rows beyond, and what to order them by."""
 
     condition: Q
-    pinned: Sequence[Term]
     terms: Sequence[Term]
-    comparison: "_RowsBeyond | None" = None
-
-
-class _RowsBeyond(Func):
-    """`(a, b) > (1, 2)`: the rows behind a position, if all columns go one way."""
-
-    output_field = BooleanField()
-
-    def __init__(self, terms: Sequence[Term], values: Sequence[Any]) -> None:
-        columns = [F(term.name) for term in terms]
-        given = [
-            Value(value, output_field=term.field)
-            for term, value in zip(terms, values, strict=True)
-        ]
-        super().__init__(*columns, *given)
-        self.descending = terms[0].descending
-
-    def as_sql(
-        self, compiler: Any, connection: Any, *_: Any, **__: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        """Write both sides, of the same length."""
-        del connection
-        parts = [compiler.compile(part) for part in self.source_expressions]
-        half = len(parts) // 2
-        left, right = (
-            ", ".join(sql for sql, _ in side) for side in (parts[:half], parts[half:])
-        )
-        sign = "<" if self.descending else ">"
-        parameters = tuple(value for _, values in parts for value in values)
-        return f"({left}) {sign} ({right})", parameters
+    comparison: RowsBeyond | None = None
 
 
 def dialect_of(queryset: QuerySet[Any]) -> Dialect:
@@ -114,12 +86,12 @@ def plan(
     base = _forward(queryset).annotate(**ordering.annotations())
     terms = ordering.terms
     if position is None:
-        parts = list(_from_start(terms, (), Q(), dialect))
-    elif dialect.alternatives and all(map(_in_place, terms)):
-        parts = [_alternatives(terms, position, inclusive=inclusive)]
+        parts = _from_start(terms, (), Q(), dialect)
+    elif dialect.alternatives:
+        parts = _alternatives(terms, position, inclusive=inclusive)
     else:
-        parts = list(_branches(terms, position, dialect, inclusive=inclusive))
-    return [_query(base, part, dialect) for part in parts]
+        parts = _branches(terms, position, dialect, inclusive=inclusive)
+    return [_query(base, part) for part in parts]
 
 
 def _forward(queryset: Any) -> QuerySet[Any]:
@@ -129,12 +101,11 @@ def _forward(queryset: Any) -> QuerySet[Any]:
     return forward
 
 
-def _query(base: QuerySet[Any], part: _Part, dialect: Dialect) -> QuerySet[Any]:
+def _query(base: QuerySet[Any], part: _Part) -> QuerySet[Any]:
     queryset = base.filter(part.condition) if part.condition else base
     if part.comparison is not None:
         queryset = queryset.filter(part.comparison)
-    terms = (*part.pinned, *part.terms) if dialect.pinned_terms else part.terms
-    return queryset.order_by(*(_order_by(term) for term in terms))
+    return queryset.order_by(*map(_order_by, part.terms))
 
 
 def _order_by(term: Term) -> Any:
@@ -148,14 +119,21 @@ def _order_by(term: Term) -> Any:
 def _from_start(
     terms: Sequence[Term], pinned: Sequence[Term], given: Q, dialect: Dialect
 ) -> Iterator[_Part]:
-    """Give all rows; NULLs apart where the index has them at the other end."""
-    if not terms or dialect.null_placement or _in_place(terms[0]):
-        yield _Part(given, pinned, terms)
+    """Give all rows; NULLs apart where the index has them at the other end.
+
+    The pinned terms have one value in all rows. They stay in ORDER BY, since
+    PostgreSQL would not see the index for rows that are all NULL; MariaDB would
+    not see it because of them.
+    """
+    shown = () if dialect.alternatives else pinned
+    if not terms or _in_place(terms[0]):
+        yield _Part(given, [*shown, *terms])
         return
     term, *rest = terms
-    present = _Part(given & _is_null(term, null=False), pinned, [_plain(term), *rest])
-    null = given & _is_null(term, null=True)
-    absent = _from_start(rest, [*pinned, _plain(term)], null, dialect)
+    plain = _plain(term)
+    present = _Part(given & is_null(term, null=False), [*shown, plain, *rest])
+    null = given & is_null(term, null=True)
+    absent = _from_start(rest, [*pinned, plain], null, dialect)
     yield from (present, *absent) if term.nulls_last else (*absent, present)
 
 
@@ -166,19 +144,19 @@ def _branches(
     *,
     inclusive: bool,
 ) -> Iterator[_Part]:
-    """Give disjoint ranges of the index, those that share most with the position first.
+    """Give disjoint ranges of the index, first what shares most with the position.
 
     `a = 1 AND b > 2`, then `a > 1`.
     """
     if inclusive:
-        yield _Part(_at(terms, position), terms, ())
+        yield _Part(at(terms, position), terms)
     end = len(terms)
     while end > 0:
         begin = _run(terms, end) if dialect.row_values else end - 1
-        given, pinned = _at(terms[:begin], position), terms[:begin]
+        given = at(terms[:begin], position[:begin])
         if end - begin > 1:
-            beyond = _RowsBeyond(terms[begin:end], position[begin:end])
-            yield _Part(given, pinned, terms[begin:], beyond)
+            row = RowsBeyond(terms[begin:end], position[begin:end])
+            yield _Part(given, [*map(_plain, terms[:begin]), *terms[begin:]], row)
         else:
             yield from _behind(terms, position[begin], begin, given, dialect)
         end = begin
@@ -188,17 +166,17 @@ def _behind(
     terms: Sequence[Term], value: Any, index: int, given: Q, dialect: Dialect
 ) -> Iterator[_Part]:
     """Give the rows that one term alone puts behind the value."""
-    pinned, term, rest = terms[:index], terms[index], terms[index + 1 :]
-    kept = term if dialect.null_placement else _plain(term)
-    if value is None:
-        if not term.nulls_last:
-            present = given & _is_null(term, null=False)
-            yield _Part(present, pinned, [kept, *rest])
+    pinned = [_plain(term) for term in terms[: index + 1]]
+    term, rest = terms[index], terms[index + 1 :]
+    if value is not None:
+        yield _Part(given & beyond(term, value), [*pinned, *rest])
+    if not term.nullable or (value is None) == term.nulls_last:
         return
-    yield _Part(given & _beyond(term, value), pinned, [kept, *rest])
-    if term.nullable and term.nulls_last:
-        null = given & _is_null(term, null=True)
-        yield from _from_start(rest, [*pinned, kept], null, dialect)
+    if value is None:
+        yield _Part(given & is_null(term, null=False), [*pinned, *rest])
+    else:
+        null = given & is_null(term, null=True)
+        yield from _from_start(rest, pinned, null, dialect)
 
 
 def _run(terms: Sequence[Term], end: int) -> int:
@@ -215,50 +193,32 @@ def _run(terms: Sequence[Term], end: int) -> int:
 
 def _alternatives(
     terms: Sequence[Term], position: Sequence[Any], *, inclusive: bool
-) -> _Part:
-    """Give `a > 1 OR (a = 1 AND b > 2)`, with a bound on the first term.
+) -> Iterator[_Part]:
+    """Give one range that takes all alternatives; NULLs of the first term apart.
 
-    The bound says nothing new; it is what lets an index start at the position.
+    Apart where the index has them at the other end, and where nothing but NULLs
+    can follow.
     """
-    given, found = Q(), Q(pk__in=[])
-    for term, value in zip(terms, position, strict=True):
-        if value is not None:
-            found |= given & _beyond(term, value)
-        if term.nullable and (value is None) != term.nulls_last:
-            found |= given & _is_null(term, null=value is not None)
-        given &= _equal(term, value)
-    if inclusive:
-        found |= given
-    first = terms[0]
-    if first.nullable:
-        return _Part(found, (), terms)
-    bound = Q(**{f"{first.name}__{'lte' if first.descending else 'gte'}": position[0]})
-    return _Part(bound & found, (), terms)
-
-
-def _at(terms: Sequence[Term], position: Sequence[Any]) -> Q:
-    given = Q()
-    for term, value in zip(terms, position, strict=False):
-        given &= _equal(term, value)
-    return given
-
-
-def _equal(term: Term, value: Any) -> Q:
-    if value is None:
-        return _is_null(term, null=True)
-    if isinstance(value, bool):
-        # Django writes a comparison with True as the bare column, for which
-        # SQLite looks into no index.
-        return Q(**{f"{term.name}__in": [value]})
-    return Q(**{term.name: value})
-
-
-def _beyond(term: Term, value: Any) -> Q:
-    return Q(**{f"{term.name}__{'lt' if term.descending else 'gt'}": value})
-
-
-def _is_null(term: Term, *, null: bool) -> Q:
-    return Q(**{f"{term.name}__isnull": null})
+    first, *rest = terms
+    value, nulls_last = position[0], first.nulls_last
+    plain = [_plain(first), *rest]
+    apart = first.nullable and not first.native
+    present = _Part(is_null(first, null=False), plain)
+    if value is None and (apart or nulls_last):
+        within = alternatives(rest, position[1:], inclusive=inclusive)
+        block = is_null(first, null=True) & within
+        yield _Part(block | impossible(terms, position), plain)
+        if not nulls_last:
+            yield present
+    elif apart:
+        known = replace(first, nullable=False)
+        yield _Part(alternatives([known, *rest], position, inclusive=inclusive), plain)
+        if nulls_last:
+            yield from _from_start(
+                rest, (), is_null(first, null=True), _DIALECTS["mysql"]
+            )
+    else:
+        yield _Part(alternatives(terms, position, inclusive=inclusive), terms)
 
 
 def _in_place(term: Term) -> bool:
