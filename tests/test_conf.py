@@ -17,12 +17,27 @@ JWKS = InMemoryIssuer().jwks
 ISSUERS_PATH = "DRF_APIKIT['AUTHENTICATION']['ISSUERS']"
 PRIVATE = "a-secret-that-must-not-be-shown"
 
+KNOWN_OF_PAGINATION = (
+    "Known: PAGE_SIZE, MAX_PAGE_SIZE, CLAMP_PAGE_SIZE, MAX_OFFSET, COUNT,"
+    " COUNT_CHOICES, COUNT_BOUND, COUNT_TIMEOUT, INVALID_AS_404."
+)
 #: For each setting: a value, what it becomes, and values that it must not have.
 #: A setting without a line here fails `test_every_setting_has_a_case`.
 CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
     "PAGINATION": {
         "page_size": (7, 7, [0, -1, 10_001, True, "7", 7.0, [7]]),
         "max_page_size": (50, 50, [0, 10_001, None, False, "50", 50.0]),
+        "clamp_page_size": (True, True, [1, 0, None, "yes", "True"]),
+        "max_offset": (0, 0, [-1, 1_000_000_001, None, False, "50", 50.0]),
+        "count": ("none", "none", ["", "EXACT", "all", None, True, ["exact"]]),
+        "count_choices": (
+            ["bounded", "exact"],
+            frozenset({"bounded", "exact"}),
+            ["all", [], [""], [7], None, {"exact": 1}, True, ["exact", "all"]],
+        ),
+        "count_bound": (1, 1, [0, 100_000_001, None, True, "7", 7.0]),
+        "count_timeout": (50, 50, [0, 600_001, True, "50", 50.0]),
+        "invalid_as_404": (True, True, [1, 0, None, "yes", "True"]),
     },
     "PROBLEMS": {
         "type_base": (
@@ -300,13 +315,13 @@ def test_without_the_setting_the_defaults_hold() -> None:
         pytest.param(
             {"PAGINATION": {"XYZ": 7}},
             "DRF_APIKIT['PAGINATION']['XYZ']",
-            "Known: PAGE_SIZE, MAX_PAGE_SIZE.",
+            KNOWN_OF_PAGINATION,
             id="nothing-like-it",
         ),
         pytest.param(
             {"PAGINATION": {7: 7}},
             "DRF_APIKIT['PAGINATION'][7]",
-            "Known: PAGE_SIZE, MAX_PAGE_SIZE.",
+            KNOWN_OF_PAGINATION,
             id="number",
         ),
         pytest.param(

@@ -18,7 +18,11 @@ from rest_framework.viewsets import ModelViewSet
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.conditional import ConditionalMixin
 from drf_apikit.idempotency import IdempotencyMixin, idempotent
-from drf_apikit.pagination import CursorPagination
+from drf_apikit.pagination import (
+    CursorPagination,
+    LimitOffsetPagination,
+    PageNumberPagination,
+)
 from tests.app.models import Article, Author
 
 pytestmark = pytest.mark.urls(__name__)
@@ -38,6 +42,23 @@ class AuthorSerializer(ModelSerializer[Author]):
 
 class FixedPagination(CursorPagination):
     page_size_query_param = None
+    count_strategy = "none"
+    count_choices = ("none", "exact")
+
+
+class ByOffset(LimitOffsetPagination):
+    default_limit = 20
+    max_limit = 50
+    max_offset = 500
+    count_strategy = "none"
+    count_choices = ("none", "exact")
+
+
+class ByPage(PageNumberPagination):
+    page_size = 20
+    max_page_size = 50
+    count_strategy = "none"
+    count_choices = ("none", "exact")
 
 
 class TenantAuthentication(JWTBearerAuthentication):
@@ -48,7 +69,7 @@ class Articles(ConditionalMixin, IdempotencyMixin, ModelViewSet[Article]):
     queryset = Article.objects.all()
     serializer_class = ArticleSerializer
     authentication_classes = (JWTBearerAuthentication,)
-    pagination_class = CursorPagination
+    pagination_class: Any = CursorPagination
     required_scopes = ("articles",)
     idempotent_actions = ("update",)
 
@@ -66,14 +87,22 @@ class Authors(ModelViewSet[Author]):
     queryset = Author.objects.all()
     serializer_class = AuthorSerializer
     authentication_classes = (TenantAuthentication,)
-    pagination_class = type(
-        "Fixed", (CursorPagination,), {"page_size_query_param": None}
-    )
+    pagination_class = FixedPagination
+
+
+class ArticlesByOffset(Articles):
+    pagination_class: Any = ByOffset
+
+
+class ArticlesByPage(Articles):
+    pagination_class: Any = ByPage
 
 
 router = SimpleRouter()
 router.register("articles", Articles)
 router.register("authors", Authors)
+router.register("by-offset", ArticlesByOffset, "offset")
+router.register("by-page", ArticlesByPage, "page")
 urlpatterns = [path("", include(router.urls))]
 
 
@@ -113,27 +142,67 @@ def test_our_authentication_is_a_bearer_scheme(document: dict[str, Any]) -> None
         for operation in methods.values()
         for requirement in operation["security"]
     }
-    assert security == {("articles", "bearer"), ("authors", "TenantAuthentication")}
+    ours = {("articles", "bearer"), ("by-offset", "bearer"), ("by-page", "bearer")}
+    assert security == ours | {("authors", "TenantAuthentication")}
 
 
-def test_a_list_answers_with_the_whole_envelope(document: dict[str, Any]) -> None:
-    listing = document["paths"]["/articles/"]["get"]
+#: OpenAPI 3.0.3: an enumeration without null has no null, nullable or not.
+RELATIONS = {"exact", "at_least", "approximate", None}
+
+
+@pytest.mark.parametrize("path", ["articles", "by-offset", "by-page"])
+def test_a_list_answers_with_the_whole_envelope(
+    document: dict[str, Any], path: str
+) -> None:
+    listing = document["paths"][f"/{path}/"]["get"]
     content = listing["responses"]["200"]["content"]["application/json"]
     name = content["schema"]["$ref"].rpartition("/")[2]
     envelope = document["components"]["schemas"][name]
-    assert set(envelope["required"]) == {"count", "next", "previous", "results"}
-    assert set(envelope["properties"]) == set(envelope["required"])
-    rows = envelope["properties"]["results"]
-    assert rows["items"] == {"$ref": "#/components/schemas/Article"}
+    assert name == "PaginatedArticleList"
+    assert envelope["required"] == list(envelope["properties"])
+    rows = envelope["properties"].pop("results")
+    assert rows == {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/Article"},
+    }
+    relation = envelope["properties"].pop("count_relation")
+    schemas = document["components"]["schemas"]
+    kinds = [schemas[one["$ref"].rpartition("/")[2]] for one in relation["oneOf"]]
+    assert {value for kind in kinds for value in kind["enum"]} == RELATIONS
+    assert relation["nullable"] is True
+    link = {"type": "string", "format": "uri", "nullable": True}
+    assert envelope["properties"] == {
+        "count": {"type": "integer", "minimum": 0, "nullable": True},
+        "next": link,
+        "previous": link,
+    }
 
 
-@pytest.mark.parametrize(
-    ("url", "names"),
-    [("/articles/", ["cursor", "page_size"]), ("/authors/", ["cursor"])],
-)
+CURSOR = {"cursor": {"type": "string"}}
+SIZE = {"type": "integer", "minimum": 1, "maximum": 50, "default": 20}
+COUNT = {"type": "string", "enum": ["exact", "none"], "default": "none"}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "articles": CURSOR
+    | {"page_size": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100}},
+    "authors": CURSOR | {"count": COUNT},
+    "by-offset": {
+        "offset": {"type": "integer", "minimum": 0, "maximum": 500},
+        "limit": SIZE,
+        "count": COUNT,
+    },
+    "by-page": {
+        "page": {"type": "integer", "minimum": 1},
+        "page_size": SIZE,
+        "count": COUNT,
+    },
+}
+
+
+@pytest.mark.parametrize("path", PARAMETERS)
 def test_a_list_takes_the_parameters_of_its_paginator(
-    document: dict[str, Any], url: str, names: list[str]
+    document: dict[str, Any], path: str
 ) -> None:
-    parameters = document["paths"][url]["get"]["parameters"]
-    assert [parameter["name"] for parameter in parameters] == names
-    assert not any(parameter.get("required") for parameter in parameters)
+    found = document["paths"][f"/{path}/"]["get"]["parameters"]
+    assert {one["name"]: one["schema"] for one in found} == PARAMETERS[path]
+    assert not any(one.get("required") for one in found)
+    assert all(one["in"] == "query" and one["description"] for one in found)
