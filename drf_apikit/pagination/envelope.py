@@ -28,6 +28,7 @@ __all__ = [
 
 #: More digits than any number that is meant.
 _MAX_DIGITS: Final = 18
+_HUGE: Final = 10**_MAX_DIGITS
 _SAID: Final = {
     "exact": _("%(count)s in all"),
     "at_least": _("at least %(count)s"),
@@ -235,7 +236,8 @@ def envelope_schema(results: Mapping[str, Any]) -> dict[str, Any]:
             "count": {"type": "integer", "minimum": 0, "nullable": True},
             "count_relation": {
                 "type": "string",
-                "enum": list(_SAID),
+                # OpenAPI 3.0.3: without it there, null is none of them.
+                "enum": [*_SAID, None],
                 "nullable": True,
             },
             "next": link,
@@ -256,17 +258,22 @@ def not_below(total: Total, seen: int) -> Total:
     """Correct a guess, or the lack of one, by the rows that were seen."""
     if total.count is None:
         return Total(seen, "at_least")
-    if total.relation == "approximate":
-        return Total(max(total.count, seen), "approximate")
-    return total
+    if total.relation == "exact":
+        return total
+    return Total(max(total.count, seen), total.relation)
 
 
 def read_number(text: str, *, signed: bool = False) -> int | None:
-    """Read a whole number of ASCII digits; None if it is none."""
+    """Read a whole number of ASCII digits; None if it is none.
+
+    One that is larger than any that is meant is read as a smaller one that is, too.
+    """
     digits = text.removeprefix("-") if signed else text
-    if not digits.isascii() or not digits.isdigit() or len(digits) > _MAX_DIGITS:
+    if not digits.isascii() or not digits.isdigit():
         return None
-    return int(text)
+    significant = digits.lstrip("0")
+    number = int(significant or 0) if len(significant) <= _MAX_DIGITS else _HUGE
+    return -number if digits != text else number
 
 
 def describe(name: str, description: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
