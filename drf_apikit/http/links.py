@@ -9,6 +9,7 @@ __all__ = ["format_links"]
 
 #: What may stand between `<` and `>` as it is (RFC 3986 section 2).
 _URI: Final = "%/:?#[]@!$&'()*+,;=-._~"
+_LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 #: RFC 8288 section 3.3: a registered relation type.
 _RELATION: Final = re.compile(r"[a-z][a-z0-9.-]*")
 
@@ -27,6 +28,9 @@ def format_links(links: Mapping[str, str]) -> str:
         if not _RELATION.fullmatch(relation):
             raise ValueError(f"{relation!r} is no registered relation type")
     return ", ".join(
-        f'<{quote(target, safe=_URI)}>; rel="{relation}"'
-        for relation, target in links.items()
+        f'<{_escape(target)}>; rel="{relation}"' for relation, target in links.items()
     )
+
+
+def _escape(target: str) -> str:
+    return quote(_LONE_PERCENT.sub("%25", target), safe=_URI)
