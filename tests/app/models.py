@@ -59,3 +59,33 @@ class Seat(models.Model):
     line = models.CharField(max_length=10)
     number = models.PositiveIntegerField()
     price = models.PositiveIntegerField(default=0)
+
+
+class Novel(Book):
+    """A row in two tables."""
+
+    pages = models.IntegerField(null=True)
+
+
+class Remark(models.Model):
+    """Each kind of relation to one row: sure, missing, and promised by nobody."""
+
+    text = models.CharField(max_length=100, default="")
+    article = models.ForeignKey(Article, on_delete=models.CASCADE)
+    answers = models.ForeignKey("self", null=True, on_delete=models.CASCADE)
+    author = models.ForeignKey(Author, on_delete=models.DO_NOTHING, db_constraint=False)
+
+
+class Extreme(models.Model):
+    """Values at the ends of what each type can hold."""
+
+    text = models.CharField(max_length=255, default="")
+    amount = models.DecimalField(max_digits=30, decimal_places=10, null=True)
+    moment = models.DateTimeField(null=True)
+    ratio = models.FloatField(null=True)
+    token = models.UUIDField(null=True)
+    raw = models.BinaryField(null=True)
+    address = models.GenericIPAddressField(null=True)
+    span = models.DurationField(null=True)
+    flag = models.BooleanField(null=True)
+    big = models.BigIntegerField(null=True)
