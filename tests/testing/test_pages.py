@@ -11,6 +11,7 @@ class Answer:
     def __init__(self, status_code: int, page: Mapping[str, Any]) -> None:
         self.status_code = status_code
         self.content = json.dumps(page)
+        self.headers: dict[str, str] = {}
 
     def json(self) -> Any:
         return json.loads(self.content)
@@ -45,6 +46,34 @@ def test_a_walk_may_go_back() -> None:
         {"/b": page([2], previous="/a"), "/a": page([1], previous=None, next="/b")}
     )
     assert walk_pages(client, "/b", link="previous") == [[2], [1]]
+
+
+def linked(rows: list[int], header: str) -> Answer:
+    answer = page(rows, next="/not-this-one")
+    answer.headers["Link"] = header
+    return answer
+
+
+@pytest.mark.compliance("RFC 8288", "3.3")
+@pytest.mark.parametrize(
+    "header",
+    [
+        '</a>; rel="first", </b?x=1,2;3>; rel="next"',
+        "</b?x=1,2;3>;rel=next",
+        '</a>; rel="prev",</b?x=1,2;3> ; title="a" ; REL="last next", </a>; rel="up"',
+        '<b?x=1,2;3>; rel="next"',
+    ],
+)
+def test_a_walk_may_follow_the_link_header(header: str) -> None:
+    last = linked([2], '</a>; rel="prev", </next>; rel="first"; title="next"')
+    client = Client({"/a": linked([1], header), "/b?x=1,2;3": last})
+    assert walk_pages(client, "/a", rel="next") == [[1], [2]]
+    assert client.asked == ["/a", "/b?x=1,2;3"]
+
+
+def test_without_the_header_there_is_one_page() -> None:
+    client = Client({"/a": page([1], next="/b")})
+    assert walk_pages(client, "/a", rel="next") == [[1]]
 
 
 @pytest.mark.parametrize("status_code", [201, 302, 400, 404, 500])
