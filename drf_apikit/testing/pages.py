@@ -42,5 +42,5 @@ def walk_pages(
 def _linked(response: Any, url: str, rel: str) -> str | None:
     for target, relations in _LINK.findall(response.headers.get("Link", "")):
         if rel in relations.split():
-            return urljoin(url, target)
+            return str(urljoin(url, target))
     return None
