@@ -2,14 +2,22 @@
 
 from django.core import checks
 
+from drf_apikit.checks.pagination import check_pagination
 from drf_apikit.checks.settings import check_settings
 from drf_apikit.checks.wiring import check_cors, check_problems
 
-__all__ = ["check_cors", "check_problems", "check_settings", "register"]
+__all__ = [
+    "check_cors",
+    "check_pagination",
+    "check_problems",
+    "check_settings",
+    "register",
+]
 
 
 def register() -> None:
     """Add all checks to Django's registry."""
     checks.register(check_settings, checks.Tags.security)
     checks.register(check_problems, checks.Tags.urls)
+    checks.register(check_pagination, checks.Tags.urls)
     checks.register(check_cors, checks.Tags.compatibility)
