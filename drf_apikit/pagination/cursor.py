@@ -74,14 +74,20 @@ class CursorPagination(EnvelopePagination, _Base):
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: "APIView | None" = None
-    ) -> list[Any]:
-        """Fetch one page, and one row more to know whether there is another."""
-        self.request, self.view = request, view
+    ) -> list[Any] | None:
+        """Fetch one page, and one row more to know whether there is another.
+
+        None, which is the whole list without an envelope, is what DRF's class gives
+        where an override of `get_page_size` gives None.
+        """
+        self.request, self.view, self._queryset = request, view, queryset
         self.page_size = self.get_page_size(request)
+        if self.page_size is None:
+            return None
         self.base_url = request.build_absolute_uri()
         strategy = self.get_count_strategy(request)
         self.keyset = self._resolve(queryset, request, view)
-        self.scope = scope_of(request, view)
+        self.scope = scope_of(request, view, self._own_parameters())
         self.cursor = self.decode_cursor(request)
         self.slice = self._read(queryset)
         self._look_around(self.slice)
@@ -92,7 +98,7 @@ class CursorPagination(EnvelopePagination, _Base):
         self.display_page_controls = several and bool(self.template)
         return self.page
 
-    def get_page_size(self, request: Request) -> int:
+    def get_page_size(self, request: Request) -> int | None:
         """Read the parameter strictly: what is not understood is refused."""
         return self._read_size(
             request, self.page_size_query_param, self.page_size, self.max_page_size
@@ -106,8 +112,7 @@ class CursorPagination(EnvelopePagination, _Base):
         backend = _ordering_filter(view)
         if backend is not None:
             ordering = backend.get_ordering(request, queryset, view)
-        ordering = ordering or self.ordering or ordering_of(queryset)
-        return tuple(ordering) if isinstance(ordering, list | tuple) else (ordering,)
+        return _items(ordering or self.ordering or ordering_of(queryset))
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Read the parameter; None for the first page."""
@@ -171,20 +176,32 @@ class CursorPagination(EnvelopePagination, _Base):
     ) -> Ordering:
         try:
             items = self.get_ordering(request, queryset, view)
-            return resolve_ordering(queryset, items)
+            return resolve_ordering(queryset, _items(items))
         except ValueError as error:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> Exception:
         """Blame the client for its own choice, and else the view."""
-        name = getattr(_ordering_filter(self.view), "ordering_param", None)
-        if name is not None and name in self.request.query_params:
+        backend = _ordering_filter(self.view)
+        name = getattr(backend, "ordering_param", None)
+        if name in self.request.query_params and self._has_own_ordering(backend):
             text = _("The list cannot be ordered by this.")
             return ParameterError({name: [text]}, location="query", code="invalid")
         return ImproperlyConfigured(
             f"{type(self.view).__name__} cannot be paginated: {error}. Order a"
             " queryset by numbers, times, texts, UUIDs or booleans."
         )
+
+    def _has_own_ordering(self, backend: Any) -> bool:
+        """Tell whether the list can be paginated when the client chooses nothing."""
+        default = getattr(backend, "get_default_ordering", None)
+        own = (default and default(self.view)) or self.ordering
+        try:
+            own = own or ordering_of(self._queryset)
+            resolve_ordering(self._queryset, _items(own))
+        except ValueError:
+            return False
+        return True
 
     def _read(self, queryset: QuerySet[Any]) -> Slice:
         cursor = self.cursor or Cursor(None)
@@ -218,12 +235,13 @@ class CursorPagination(EnvelopePagination, _Base):
         return not_below(self.count_queryset(queryset, strategy), seen)
 
     def _witness(self, strategy: str) -> str:
-        own = (
-            self.cursor_query_param,
-            self.page_size_query_param,
-            self.count_query_param,
-        )
-        return witness_of(self.request, own, (strategy, self._bound()))
+        how = (strategy, self._bound())
+        return witness_of(self.request, self._own_parameters(), how)
+
+    def _own_parameters(self) -> set[str | None]:
+        own = {self.cursor_query_param, self.page_size_query_param}
+        # Where there is nothing to choose, it may be the name of a filter.
+        return own | {self.count_query_param} if self._count_choices() else own
 
     def _link(self, position: tuple[Any, ...] | None, *, reverse: bool) -> str:
         if position is not None:
@@ -238,6 +256,10 @@ _FOREIGN = _(
     "The cursor is of another list, ordering or filter, or of an earlier version of"
     " this API. Start again without it."
 )
+
+
+def _items(ordering: Any) -> tuple[Any, ...]:
+    return tuple(ordering) if isinstance(ordering, list | tuple) else (ordering,)
 
 
 def _ordering_filter(view: Any) -> Any:

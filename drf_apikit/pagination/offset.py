@@ -67,9 +67,9 @@ class OffsetPagination(EnvelopePagination):
         deepest = self.max_offset
         return apikit_settings.pagination.max_offset if deepest is None else deepest
 
-    def _read(self, queryset: Any, offset: int, size: int) -> list[Any]:
+    def _read(self, whole: Any, offset: int, size: int) -> list[Any]:
         """Read one page, and learn whether there is another."""
-        found = list(_tie_broken(queryset)[offset : offset + size + 1])
+        found = list(whole[offset : offset + size + 1])
         self.more = len(found) > size
         return found[:size]
 
@@ -107,20 +107,22 @@ class LimitOffsetPagination(OffsetPagination, _LimitOffset):
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: "APIView | None" = None
-    ) -> list[Any]:
+    ) -> list[Any] | None:
         """Fetch one page, and one row more to know whether there is another."""
         del view
         self.request = request
-        self.limit = self.get_limit(request)
+        if (limit := self.get_limit(request)) is None:
+            return None
+        self.limit = limit
         self.offset = self.get_offset(request)
-        rows = self._read(queryset, self.offset, self.limit)
+        rows = self._read(_tie_broken(queryset), self.offset, self.limit)
         self.total = self._count(queryset, self.offset, len(rows))
         self.display_page_controls = bool(
             self.template and (self.more or self.offset > 0)
         )
         return rows
 
-    def get_limit(self, request: Request) -> int:
+    def get_limit(self, request: Request) -> int | None:
         """Read the parameter strictly: what is not understood is refused."""
         name = self.limit_query_param
         return self._read_size(request, name, self.default_limit, self.max_limit)
@@ -196,15 +198,19 @@ class PageNumberPagination(OffsetPagination, _PageNumber):
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: "APIView | None" = None
-    ) -> list[Any]:
+    ) -> list[Any] | None:
         """Fetch one page, and one row more to know whether there is another."""
         del view
         self.request = request
-        self.size = self.get_page_size(request)
-        paginator = self.django_paginator_class(queryset, self.size)
+        if (size := self.get_page_size(request)) is None:
+            return None
+        self.size = size
+        # Django warns of an order that is not total, and this one is.
+        whole = _tie_broken(queryset)
+        paginator = self.django_paginator_class(whole, self.size)
         self.number = self.get_page_number(request, paginator)
         offset = (self.number - 1) * self.size
-        rows = self._read(queryset, offset, self.size)
+        rows = self._read(whole, offset, self.size)
         if not rows and self.number > 1:
             raise NotFound(self.invalid_page_message)
         self.total = self._count(queryset, offset, len(rows))
@@ -216,7 +222,7 @@ class PageNumberPagination(OffsetPagination, _PageNumber):
         self.display_page_controls = several and bool(self.template)
         return rows
 
-    def get_page_size(self, request: Request) -> int:
+    def get_page_size(self, request: Request) -> int | None:
         """Read the parameter strictly: what is not understood is refused."""
         return self._read_size(
             request, self.page_size_query_param, self.page_size, self.max_page_size

@@ -15,22 +15,27 @@ if TYPE_CHECKING:
 
 __all__ = ["declared_parameters", "principal_of", "scope_of", "witness_of"]
 
-#: By view class, then action and backend: what a backend declares is static, and
-#: django-filter builds a class to say it.
-_DECLARED: Final[WeakKeyDictionary[type, dict[Any, frozenset[str]]]] = (
+#: By the view of a URL, since `as_view()` takes attributes, then class, action and
+#: backend: what one declares is static, and django-filter builds a class to say it.
+_DECLARED: Final[WeakKeyDictionary[Any, dict[Any, frozenset[str]]]] = (
     WeakKeyDictionary()
 )
 
 
-def scope_of(request: Request, view: "APIView | None") -> str:
-    """Tell one list from another: by the URL's arguments and the filters."""
+def scope_of(
+    request: Request, view: "APIView | None", own: Iterable[str | None] = ()
+) -> str:
+    """Tell one list from another: by the URL's arguments and the filters.
+
+    The paginator's `own` parameters are no filters, whatever their names.
+    """
     arguments: dict[str, Any] = dict(getattr(view, "kwargs", None) or {})
     arguments.pop(api_settings.FORMAT_SUFFIX_KWARG or "", None)
     declared = declared_parameters(view)
     filters = [
         (name, values)
         for name, values in sorted(request.query_params.lists())
-        if _belongs(name, declared)
+        if name not in own and _belongs(name, declared)
     ]
     return repr((sorted((k, str(v)) for k, v in arguments.items()), filters))
 
@@ -40,8 +45,9 @@ def witness_of(
 ) -> str:
     """Tell who asked for what, so that a total is not taken for another's.
 
-    All parameters count but the paginator's `own`: a view may filter by one that
-    no backend declares. Empty where it cannot be told who asks.
+    All parameters count but the paginator's `own`, since a view may filter by one
+    that no backend declares; so do host and path, which may have lists of the same
+    model. Empty where it cannot be told who asks.
     """
     principal = principal_of(request)
     if principal is None:
@@ -52,7 +58,8 @@ def witness_of(
         for name, values in sorted(request.query_params.lists())
         if name not in ignored
     ]
-    text = repr((principal, parameters, strategy))
+    where = request.build_absolute_uri(request.path)
+    text = repr((principal, where, parameters, strategy))
     digest = hashlib.blake2b(text.encode(errors="replace"), digest_size=9).digest()
     return base64.urlsafe_b64encode(digest).decode()
 
@@ -73,9 +80,10 @@ def principal_of(request: Request) -> tuple[str, ...] | None:
 def declared_parameters(view: "APIView | None") -> frozenset[str]:
     """Give the names of the query parameters that the view's filter backends read."""
     names: set[str] = set()
+    match = getattr(getattr(view, "request", None), "resolver_match", None)
+    known = _DECLARED.setdefault(getattr(match, "func", type(view)), {})
     for backend in getattr(view, "filter_backends", None) or ():
-        known = _DECLARED.setdefault(type(view), {})
-        key = (getattr(view, "action", None), backend)
+        key = (type(view), getattr(view, "action", None), backend)
         if key not in known:
             known[key] = frozenset(_declared_by(backend(), view))
         names |= known[key]

@@ -92,7 +92,7 @@ class ArticleList(ListAPIView[Article]):
 
 
 class OrderedList(ArticleList):
-    pagination_class = ByTitle
+    pagination_class: Any = ByTitle
     filter_backends: Any = (OrderingFilter,)
     ordering_fields: ClassVar = ("created", "score", "author__name", "pk", "extra")
 
