@@ -54,7 +54,7 @@ def table() -> Making:
     """Give a function that makes a model with these indexes, or any `Meta`."""
 
     def making(*indexes: Any, fields: Any = None, **meta: Any) -> Any:
-        options = {"app_label": "app", "indexes": list(indexes), **meta}
+        options = {"app_label": "tests_app", "indexes": list(indexes), **meta}
         own = {
             "cat": models.IntegerField(default=0),
             "created": models.DateTimeField(),
@@ -429,10 +429,10 @@ def test_a_table_and_its_parent(vendor: str, table: Making) -> None:
     del vendor
     parent = table(index("created", "id"))
 
-    meta = type("Meta", (), {"app_label": "app"})
+    meta = type("Meta", (), {"app_label": "tests_app"})
     own = {"__module__": __name__, "Meta": meta, "rank": models.IntegerField()}
     child = type("Child", (parent,), own)
-    meta = type("Meta", (), {"app_label": "app", "proxy": True})
+    meta = type("Meta", (), {"app_label": "tests_app", "proxy": True})
     proxy = type("Proxy", (parent,), {"__module__": __name__, "Meta": meta})
     assert lacking(child, "created") is None
     assert lacking(child, "cat") is None
