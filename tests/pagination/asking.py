@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from drf_apikit.testing import assert_problem, walk_pages
+from tests.app.models import Article
 from tests.http.links import targets
 
 __all__ = [
@@ -71,6 +72,7 @@ def selects(client: APIClient, url: str, **headers: Any) -> tuple[Any, int, int]
     """Get a page; give the response, and how often rows were read and counted."""
     with CaptureQueriesContext(connection) as queries:
         response = client.get(url, **headers)
-    found = [query["sql"] for query in queries if "app_article" in query["sql"]]
+    table = Article._meta.db_table
+    found = [query["sql"] for query in queries if table in query["sql"]]
     counts = [sql for sql in found if "COUNT(" in sql or sql.startswith("EXPLAIN")]
     return response, len(found) - len(counts), len(counts)

@@ -2,6 +2,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.app.models import Article, Author
+from tests.pagination.kinds import KINDS
 
 
 @pytest.fixture
@@ -22,3 +23,9 @@ def articles() -> None:
         )
         for n in range(9)
     )
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Give the name of each of the three paginators."""
+    return str(request.param)
