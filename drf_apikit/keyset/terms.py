@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import connections
-from django.db.models import DecimalField, Expression, ExpressionWrapper, F, Field
+from django.db.models import DecimalField, ExpressionWrapper, F, Field
 from django.db.models.constants import LOOKUP_SEP
-from django.db.models.expressions import OrderBy
+from django.db.models.expressions import BaseExpression, OrderBy
 
 from drf_apikit.keyset.nullability import never_null
+from drf_apikit.keyset.raw import Raw, field_of
 from drf_apikit.keyset.rows import RowNames
 
 __all__ = ["Term", "TermResolver"]
@@ -19,24 +20,6 @@ __all__ = ["Term", "TermResolver"]
 _MAX_RELATIONS: Final = 8
 #: Fields whose values have no order that a position could hold.
 _UNORDERED: Final = frozenset({"JSONField", "ArrayField", "HStoreField"})
-
-
-if TYPE_CHECKING:
-    _AnyField = Field[Any, Any]
-else:
-    _AnyField = Field
-
-
-class _RawNumber(_AnyField):
-    """A number as the driver gives and takes it.
-
-    SQLite keeps decimals as integers and floats; Django's conversion to Decimal
-    loses digits, and with them the way back to the row.
-    """
-
-    def get_internal_type(self) -> str:
-        """Have none of the conversions of Django's own fields."""
-        return "drf_apikit.RawNumber"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +57,23 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What was asked for: a target, a direction, and a place for NULL or None."""
+    """What was asked for: a target, a direction, and a place for NULL or None.
+
+    `column`: a relation is its own column, as in F(), not what its model is
+    ordered by.
+    """
 
     target: Any
     descending: bool = False
     nulls_last: bool | None = None
+    column: bool = False
 
-    def turned(self, *, turn: bool) -> "_Wish":
-        """Give the wish for the other direction, if `turn`."""
-        if not turn:
-            return self
-        nulls_last = None if self.nulls_last is None else not self.nulls_last
-        return _Wish(self.target, not self.descending, nulls_last)
+    def within(self, outer: "_Wish") -> "_Wish":
+        """Give the wish as a part of another one, which may turn it round."""
+        nulls_last = outer.nulls_last
+        if self.nulls_last is not None:
+            nulls_last = self.nulls_last != outer.descending
+        return _Wish(self.target, self.descending != outer.descending, nulls_last)
 
 
 class TermResolver:
@@ -121,14 +109,14 @@ class TermResolver:
         if not isinstance(path, str) or path in self._query.annotations:
             yield wish
             return
-        meant = self._meant(path)
+        meant = self._meant(path, column=wish.column)
         for inner in meant:
             for deeper in self._spell_out(_wish(inner)):
-                yield deeper.turned(turn=wish.descending)
+                yield deeper.within(wish)
         if not meant:
             yield wish
 
-    def _meant(self, path: str) -> list[Any]:
+    def _meant(self, path: str, *, column: bool) -> list[Any]:
         *relations, last = path.split(LOOKUP_SEP)
         if len(relations) > _MAX_RELATIONS:
             raise ValueError(f"{path!r} leads over too many relations")
@@ -142,7 +130,7 @@ class TermResolver:
         if not field.concrete:
             _lead_to_one(field, path)
             return [f"{path}{LOOKUP_SEP}pk"]
-        own = field.related_model._meta.ordering
+        own = () if column else field.related_model._meta.ordering
         return [_below(path, item) for item in own] or [prefix + field.attname]
 
     def _walk(self, path: str) -> tuple[list[Any], Any, list[str]]:
@@ -166,7 +154,7 @@ class TermResolver:
             _comparable(annotation, name)
             known = name in self._query.annotation_select
             nullable = not never_null(annotation, self._query)
-            field = annotation.output_field
+            field = field_of(annotation)
             return self._term(name, field, name, nullable=nullable, known=known)
         steps, field, transforms = self._walk(name)
         if transforms:
@@ -182,7 +170,8 @@ class TermResolver:
         try:
             resolved = expression.resolve_expression(query, allow_joins=True)
             _comparable(resolved, expression)
-            field = resolved.output_field
+            _keeps_rows(query, self._query, resolved)
+            field = field_of(resolved)
             compiler = query.get_compiler(self._queryset.db)
             text, _ = compiler.compile(resolved)
         except FieldError as error:
@@ -197,15 +186,15 @@ class TermResolver:
         kind = field.get_internal_type()
         if kind in _UNORDERED or kind.endswith("RangeField"):
             raise ValueError(f"{text!r} is a {kind}, which has no order")
-        if self._rows.fixed:
-            attribute = self._rows.attribute(target)
+        attribute = self._rows.attribute(target) if self._rows.fixed else target
+        if self._raw_decimals and isinstance(field, DecimalField):
+            field = Raw()
+        raw = isinstance(field, Raw)
+        if (known or self._rows.fixed) and not raw:
             return Term(target, attribute, None, field, text, nullable)
         expression = F(target) if isinstance(target, str) else target
-        if self._raw_decimals and isinstance(field, DecimalField):
-            field, known = _RawNumber(), False
+        if raw:
             expression = ExpressionWrapper(expression, output_field=field)
-        if known:
-            return Term(target, target, None, field, text, nullable)
         alias = f"_keyset_{self._aliases}"
         self._aliases += 1
         return Term(alias, alias, expression, field, text, nullable)
@@ -228,15 +217,15 @@ def _wish(item: Any) -> _Wish:
         inner = _wish(item.expression)
         if inner.nulls_last is not None or inner.descending:
             raise ValueError(f"{item!r} has two directions")
-        return _Wish(inner.target, item.descending, nulls_last)
+        return replace(inner, descending=item.descending, nulls_last=nulls_last)
     if isinstance(item, F):
         name: Any = vars(item)["name"]
-        return _Wish(name)
+        return _Wish(name, column=True)
     if isinstance(item, str) and item.lstrip("+-"):
         if item == "?":
             raise ValueError("a random ordering has no positions")
         return _Wish(item.lstrip("+-"), item.startswith("-"))
-    if isinstance(item, Expression):
+    if isinstance(item, BaseExpression):
         return _Wish(item)
     raise ValueError(f"{item!r} is no name of a column")
 
@@ -261,6 +250,16 @@ def _lead_to_one(field: Any, path: str) -> None:
     to_one = field.many_to_one or field.one_to_one
     if not to_one or field.related_model is None:
         raise ValueError(f"{path!r}: {field.name!r} does not lead to one row")
+
+
+def _keeps_rows(query: Any, before: Any, expression: Any) -> None:
+    """See that no join was added that gives several rows for one."""
+    if expression.contains_aggregate:
+        return
+    for alias in query.alias_map.keys() - before.alias_map.keys():
+        field = getattr(query.alias_map[alias], "join_field", None)
+        if field is not None:
+            _lead_to_one(field, repr(expression))
 
 
 def _comparable(expression: Any, name: Any) -> None:
