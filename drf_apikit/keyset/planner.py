@@ -87,7 +87,8 @@ def plan(
     terms = ordering.terms
     if position is None:
         parts = _from_start(terms, (), Q(), dialect)
-    elif dialect.alternatives:
+    # MariaDB's HAVING knows columns that are selected, and no expression of others.
+    elif dialect.alternatives and not base.query.group_by:
         parts = _alternatives(terms, position, inclusive=inclusive)
     else:
         parts = _branches(terms, position, dialect, inclusive=inclusive)

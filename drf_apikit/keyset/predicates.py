@@ -68,7 +68,7 @@ def alternatives(
 
     The bound says nothing new; it is what lets an index start at the position.
     """
-    given, found = Q(), Q(pk__in=[])
+    given, found = Q(), _nothing(terms)
     for term, value in zip(terms, position, strict=True):
         if value is not None:
             found |= given & beyond(term, value)
@@ -93,9 +93,18 @@ def impossible(terms: Sequence[Term], position: Sequence[Any]) -> Q:
     """
     last, value = terms[-1], position[-1]
     if value is None:
-        return Q(pk__in=[])
+        return _nothing(terms)
     nothing = {f"{last.name}__lt": value, f"{last.name}__gt": value}
     return is_null(terms[0], null=False) & Q(**nothing)
+
+
+def _nothing(terms: Sequence[Term]) -> Q:
+    """Give a condition that no row meets.
+
+    It names a term, since among aggregates the rows would be grouped by any other
+    column as well.
+    """
+    return Q(**{f"{terms[0].name if terms else 'pk'}__in": []})
 
 
 def _equal(term: Term, value: Any) -> Q:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.db.models.expressions import Col
+from django.db.models.expressions import Ref
 
 __all__ = ["RowNames", "read_value", "refuse_unpageable"]
 
@@ -29,6 +29,7 @@ class RowNames:
         self._attnames = {f.name: f.attname for f in queryset.model._meta.fields}
         self._as_dicts = not query.default_cols
         self._groups = query.group_by if isinstance(query.group_by, tuple) else ()
+        self._shown = (*query.select, *query.annotation_select.values())
         self.fixed = self._as_dicts and bool(query.group_by or query.distinct)
         self.keys: tuple[str, ...] = ()
         if self._as_dicts:
@@ -61,8 +62,8 @@ class RowNames:
 
         """
         for group in self._groups:
-            if isinstance(group, Col):
-                self.attribute(group.target.attname)
+            if not isinstance(group, Ref) and group not in self._shown:
+                raise ValueError("grouped rows lack what they are grouped by")
         return self.keys
 
 
