@@ -129,9 +129,10 @@ class TermResolver:
             return []
         if not field.concrete:
             _lead_to_one(field, path)
-            return [f"{path}{LOOKUP_SEP}pk"]
         own = () if column else field.related_model._meta.ordering
-        return [_below(path, item) for item in own] or [prefix + field.attname]
+        # A relation that is held by the other table is ordered by its key.
+        key = prefix + field.attname if field.concrete else f"{path}{LOOKUP_SEP}pk"
+        return [_below(path, item) for item in own] or [key]
 
     def _walk(self, path: str) -> tuple[list[Any], Any, list[str]]:
         """Follow a path: the relations, the field, and the transforms behind it."""
