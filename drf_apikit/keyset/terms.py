@@ -174,9 +174,11 @@ class TermResolver:
             _keeps_rows(query, self._query, resolved)
             field = field_of(resolved)
             compiler = query.get_compiler(self._queryset.db)
-            text, _ = compiler.compile(resolved)
+            sql, parameters = compiler.compile(resolved)
         except FieldError as error:
             raise ValueError(str(error)) from error
+        # Two expressions may differ in a value alone.
+        text = f"{sql} % {tuple(parameters)!r}" if parameters else sql
         nullable = not never_null(resolved, query)
         return self._term(expression, field, text, nullable=nullable, known=False)
 

@@ -28,7 +28,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from drf_apikit.keyset import Term, ordered, plan, read_slice, resolve_ordering
 from tests.app.models import Article, Author, Book, Profile, Seat
-from tests.keyset.walking import make_articles
+from tests.keyset.walking import assert_walks, make_articles
 
 SAME = Article.objects.filter(author=OuterRef("author"))
 
@@ -375,3 +375,21 @@ def test_what_is_computed_is_read_as_the_database_has_it() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT AVG(version) FROM tests_app_article")
         assert cursor.fetchone()[0] == found.begin[0]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
+def test_expressions_that_differ_in_a_value_are_two_terms() -> None:
+    make_articles(9)
+
+    def is_score(score: int) -> Any:
+        return Case(When(score=score, then=Value(0)), default=Value(1))
+
+    items = [is_score(2), is_score(-1), Lower("title")]
+    assert len(terms(Article.objects.all(), *items)) == 4
+    assert_walks(Article.objects.all(), items, 2)
+    prints = {
+        resolve_ordering(Article.objects.all(), [is_score(score)]).fingerprint()
+        for score in (0, 1, 1, 2)
+    }
+    assert len(prints) == 3
