@@ -1,6 +1,6 @@
 """Lists with every source of an ordering, for the tests of the paginator."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import F, QuerySet
 from django.urls import include, path
@@ -94,7 +94,7 @@ class ArticleList(ListAPIView[Article]):
 class OrderedList(ArticleList):
     pagination_class: Any = ByTitle
     filter_backends: Any = (OrderingFilter,)
-    ordering_fields: ClassVar = ("created", "score", "author__name", "pk", "extra")
+    ordering_fields: Any = ("created", "score", "author__name", "pk", "extra")
 
 
 class DefaultOrderedList(OrderedList):
