@@ -90,7 +90,7 @@ class _Indexes:
         # The planner takes the NULLs of the first term apart, and asks for the rest
         # in the database's own order: an index that has them elsewhere, as
         # PostgreSQL's can, would serve neither. Behind that it cannot do so.
-        if any(term.nullable and not term.native for term in terms[1:]):
+        if not all(term.native for term in terms[1:]):
             return None
         mixed = len({descending for _, descending in keys}) > 1
         return None if mixed and not self._directed else keys

@@ -198,6 +198,17 @@ def test_orderings_that_clients_choose(
     assert routed(at(lists(ordering_fields=fields))) == []
 
 
+@pytest.mark.parametrize(
+    "name", ["queryset", "filter_backends", "ordering", "ordering_fields"]
+)
+def test_what_only_an_instance_has_is_left_alone(
+    name: str, routed: Checking, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = {"filter_backends": [OrderingFilter], name: property(lambda _: 1 / 0)}
+    assert routed(at(lists(**own))) == []
+    assert caplog.text == ""
+
+
 def test_who_offers_what_cannot_be_walked_is_told(routed: Checking) -> None:
     view = lists(filter_backends=[OrderingFilter], ordering_fields=["extra", "creatd"])
     unordered, unknown = routed(at(view))

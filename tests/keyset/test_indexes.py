@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.contrib.postgres.indexes import BrinIndex, BTreeIndex, GinIndex, HashIndex
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
-from django.db.models import Count, Exists, F, OuterRef, Q, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Lower, Upper
 from django.db.utils import ConnectionHandler
 from django.test.utils import isolate_apps
@@ -202,6 +202,8 @@ def test_what_the_database_adds_to_an_index(vendor: str, table: Making) -> None:
     assert lacking(table(index("-created")), "created") == CREATED
     # It begins with a column that PostgreSQL's planner stops at.
     assert lacking(table(by(F("creatd"), "created")), "created") == CREATED
+    # What cannot be understood stands between, and the key behind it.
+    assert lacking(table(by("created", F("creatd"))), "created") == CREATED
 
 
 @pytest.mark.parametrize(
@@ -364,7 +366,8 @@ def test_the_declaration_to_add(
     assert lacking(table(built), *ordering) is None
 
 
-SUBQUERY = Exists(Article.objects.filter(version=OuterRef("cat")))
+NUMBERS = Article.objects.filter(version=OuterRef("cat")).values("version")
+SUBQUERY = Exists(NUMBERS)
 
 
 @pytest.mark.parametrize(
@@ -375,6 +378,7 @@ SUBQUERY = Exists(Article.objects.filter(version=OuterRef("cat")))
         [Lower("author__name")],
         [Concat("title", "author__name")],
         [SUBQUERY],
+        [Coalesce(Subquery(NUMBERS), "cat")],
         [Coalesce(Value(1), Value(2))],
         [Value(1)],
     ],
