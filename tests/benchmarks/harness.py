@@ -7,6 +7,7 @@ tells how quiet the machine was.
 
 import argparse
 import gc
+import math
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +22,17 @@ from rest_framework.response import Response
 from tests.databases import VENDORS, Databases
 from tests.services import start
 
-__all__ = ["Goal", "measure", "options", "respond", "throw_away_database"]
+__all__ = [
+    "Goal",
+    "measure",
+    "options",
+    "respond",
+    "throw_away_database",
+    "time_cases",
+]
 
 MICROSECONDS: Final = 1000
+SECOND: Final = 1_000_000
 WARM_UP: Final = 3
 
 
@@ -79,7 +88,7 @@ def measure(
     repeat: int = 1,
 ) -> None:
     """Run all cases `rounds` times, each call `repeat` times in a row; print."""
-    times = _run(cases, rounds, repeat)
+    times = time_cases(cases, rounds, repeat)
     width = max(len(f"{goal.case} / {goal.base}") for goal in goals)
     width = max(width, *map(len, cases))
     print(f"\n{title} ({rounds} rounds)\n")
@@ -95,22 +104,37 @@ def measure(
     sys.stdout.flush()
 
 
-def _run(
-    cases: Mapping[str, Callable[[], object]], rounds: int, repeat: int
+def time_cases(
+    cases: Mapping[str, Callable[[], object]],
+    rounds: int,
+    repeat: int = 1,
+    seconds: float = math.inf,
 ) -> dict[str, list[float]]:
-    """Give the microseconds of one call for each round."""
+    """Give the microseconds of one call for each round.
+
+    A case that has taken `seconds` is left out of further rounds after its first.
+    """
     rng = random.Random(rounds)
     order = list(cases)
+    limit = seconds * SECOND
     times: dict[str, list[float]] = {name: [] for name in order}
-    for call in cases.values():
-        for _ in range(WARM_UP):
-            call()
+    spent = {name: _warm_up(cases[name], limit) for name in order}
     for _ in range(rounds):
         rng.shuffle(order)
         gc.collect()
         for name in order:
-            times[name].append(_time(cases[name], repeat))
+            if not times[name] or spent[name] < limit:
+                times[name].append(_time(cases[name], repeat))
+                spent[name] += times[name][-1] * repeat
     return times
+
+
+def _warm_up(call: Callable[[], object], limit: float) -> float:
+    spent = 0.0
+    for _ in range(WARM_UP):
+        if spent < limit:
+            spent += _time(call, 1)
+    return spent
 
 
 def _time(call: Callable[[], object], repeat: int) -> float:
