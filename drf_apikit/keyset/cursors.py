@@ -28,6 +28,7 @@ _FORMAT: Final = 2
 _SALT: Final = "drf_apikit.keyset.cursor"
 _REVERSE: Final = 1
 _INCLUSIVE: Final = 2
+_FEW_TIES: Final = 4
 
 
 class CursorError(ValueError):
@@ -46,13 +47,15 @@ class Cursor:
     """A position: one value for each term of the ordering; None for an end.
 
     `reverse` walks towards the first row, and without a position begins at the
-    last one; `inclusive` takes the row at the position along. `total` was
-    counted at the beginning of the walk, and holds for whom `witness` names.
+    last one; `inclusive` takes the row at the position along; `few_ties` is what
+    the slice said that it is of. `total` was counted at the beginning of the
+    walk, and holds for whom `witness` names.
     """
 
     position: tuple[Any, ...] | None
     reverse: bool = False
     inclusive: bool = False
+    few_ties: bool = False
     total: Total | None = None
     witness: str = ""
 
@@ -68,7 +71,9 @@ def encode(cursor: Cursor, ordering: Ordering, scope: str) -> str:
     payload = [
         _FORMAT,
         _binding(ordering, scope),
-        _REVERSE * cursor.reverse + _INCLUSIVE * cursor.inclusive,
+        _REVERSE * cursor.reverse
+        + _INCLUSIVE * cursor.inclusive
+        + _FEW_TIES * cursor.few_ties,
         None if position is None else [_pack(value) for value in position],
     ]
     if total is not None:
@@ -94,9 +99,10 @@ def decode(text: str, ordering: Ordering, scope: str) -> Cursor:
     total, witness = None, ""
     for count, relation, by in counted:
         total, witness = Total(count, relation), by
-    return Cursor(
-        position, bool(flags & _REVERSE), bool(flags & _INCLUSIVE), total, witness
+    reverse, inclusive, few_ties = (
+        bool(flags & flag) for flag in (_REVERSE, _INCLUSIVE, _FEW_TIES)
     )
+    return Cursor(position, reverse, inclusive, few_ties, total, witness)
 
 
 def _signer() -> Signer:

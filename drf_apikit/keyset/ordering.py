@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from django.db import connections
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import OrderBy
 
@@ -69,10 +71,34 @@ def resolve_ordering(queryset: QuerySet[Any], ordering: Iterable[Any]) -> Orderi
 
     """
     refuse_unpageable(queryset)
+    items = tuple(ordering)
+    if _is_bare(queryset) and all(isinstance(item, str) for item in items):
+        model: Any = queryset.model
+        using = queryset.db
+        return _resolve_names(model, items, using, connections[using].vendor)
+    return _resolve(queryset, items)
+
+
+@lru_cache(maxsize=1024)
+def _resolve_names(
+    model: type[Model], names: tuple[str, ...], using: str, _vendor: str
+) -> Ordering:
+    """Resolve names that mean the same in every request."""
+    return _resolve(QuerySet(model, using=using), names)
+
+
+def _is_bare(queryset: Any) -> bool:
+    """Tell whether rows are whole, and have nothing but the columns of the model."""
+    query = queryset.query
+    whole = query.default_cols and not query.deferred_loading[0]
+    return whole and not query.annotations
+
+
+def _resolve(queryset: QuerySet[Any], items: tuple[Any, ...]) -> Ordering:
     resolver = TermResolver(queryset)
     unique = _unique_keys(queryset)
     terms: dict[str, Term] = {}
-    for item in ordering:
+    for item in items:
         for term in resolver.resolve(item):
             # A column that is named again cannot tell rows apart any more.
             terms.setdefault(term.text, term)

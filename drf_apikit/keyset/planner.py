@@ -73,20 +73,26 @@ def plan(
     position: Sequence[Any] | None = None,
     *,
     inclusive: bool = False,
+    few_ties: bool = False,
 ) -> list[QuerySet[Any]]:
     """Give the queries whose rows, one after another, are those beyond a position.
 
     `position` has one value for each term, as `Ordering.values_of` gives them;
     None begins at the first row. With `inclusive` the row at the position comes
-    along. No row is in two of them, so that a page is full as soon as enough
+    along. `few_ties` is a hint that not many rows before the position are equal
+    to it in the first term: then they can be passed over, in one query instead of
+    two. No row is in two of them, so that a page is full as soon as enough
     rows have come; what is selected, fetched along and filtered stays as it was.
     All comparisons are the database's own, collations included.
     """
     dialect = dialect_of(queryset)
-    base = _forward(queryset).annotate(**ordering.annotations())
+    base, annotations = _forward(queryset), ordering.annotations()
+    base = base.annotate(**annotations) if annotations else base
     terms = ordering.terms
     if position is None:
         parts = _from_start(terms, (), Q(), dialect)
+    elif few_ties and _passes_over(terms, dialect) and not base.query.group_by:
+        parts = iter([_Part(alternatives(terms, position, inclusive=inclusive), terms)])
     # MariaDB's HAVING knows columns that are selected, and no expression of others.
     elif dialect.alternatives and not base.query.group_by:
         parts = _alternatives(terms, position, inclusive=inclusive)
@@ -178,6 +184,14 @@ def _behind(
     else:
         null = given & is_null(term, null=True)
         yield from _from_start(rest, pinned, null, dialect)
+
+
+def _passes_over(terms: Sequence[Term], dialect: Dialect) -> bool:
+    """Tell whether a bound on the first term saves a query: not for a row value."""
+    at_once = dialect.alternatives or (
+        dialect.row_values and _run(terms, len(terms)) == 0
+    )
+    return not at_once and not terms[0].nullable
 
 
 def _run(terms: Sequence[Term], end: int) -> int:

@@ -17,13 +17,16 @@ class Slice:
     """Rows in the order of the list, whichever way they were found.
 
     `begin` and `end` are the positions of the first and the last row, None
-    without rows; `more` says that there are further rows on the far side.
+    without rows; `more` says that there are further rows on the far side, and
+    `few_ties` that the first term changes among these rows: then not many of
+    those beyond them can be equal to the last or the first of them.
     """
 
     rows: list[Any]
     begin: tuple[Any, ...] | None
     end: tuple[Any, ...] | None
     more: bool
+    few_ties: bool = False
 
 
 def read_slice(
@@ -34,10 +37,12 @@ def read_slice(
     *,
     reverse: bool = False,
     inclusive: bool = False,
+    few_ties: bool = False,
 ) -> Slice:
     """Read up to `limit` rows beyond a position; from the beginning for None.
 
-    With `reverse` those before it, or the last ones of all. One query in most
+    With `reverse` those before it, or the last ones of all. `few_ties` is what
+    the slice said that the position is of; it saves a query. One query in most
     cases, one for each term and each NULL at the most.
 
     Raises:
@@ -45,18 +50,20 @@ def read_slice(
 
     """
     way = ordering.reversed() if reverse else ordering
-    parts = plan(queryset, way, position, inclusive=inclusive)
+    lookups = queryset._prefetch_related_lookups
+    bare = queryset.prefetch_related(None) if lookups else queryset
+    parts = plan(bare, way, position, inclusive=inclusive, few_ties=few_ties)
     rows = _collect(parts, limit + 1)
     more = len(rows) > limit
     del rows[limit:]
     # Once for all parts, and not for the row that only shows that there is more.
-    prefetch_related_objects(rows, *queryset._prefetch_related_lookups)
+    prefetch_related_objects(rows, *lookups)
     if reverse:
         rows.reverse()
     begin = ordering.values_of(rows[0]) if rows else None
     end = ordering.values_of(rows[-1]) if rows else None
     _remove(rows, ordering)
-    return Slice(rows, begin, end, more)
+    return Slice(rows, begin, end, more, _changes(begin, end))
 
 
 def keyset_iterator(
@@ -85,20 +92,25 @@ def keyset_iterator(
 def _iterate(
     queryset: QuerySet[Any], ordering: Ordering, chunk_size: int
 ) -> Iterator[Any]:
-    more, position = True, None
-    while more:
-        found = read_slice(queryset, ordering, chunk_size, position)
+    found = read_slice(queryset, ordering, chunk_size)
+    yield from found.rows
+    while found.more:
+        few_ties, position = found.few_ties, found.end
+        found = read_slice(queryset, ordering, chunk_size, position, few_ties=few_ties)
         yield from found.rows
-        more, position = found.more, found.end
 
 
 def _collect(parts: Sequence[QuerySet[Any]], wanted: int) -> list[Any]:
     rows: list[Any] = []
     for part in parts:
-        rows.extend(part.prefetch_related(None)[: wanted - len(rows)])
+        rows.extend(part[: wanted - len(rows)])
         if len(rows) == wanted:
             break
     return rows
+
+
+def _changes(begin: tuple[Any, ...] | None, end: tuple[Any, ...] | None) -> bool:
+    return begin is not None and end is not None and begin[0] != end[0]
 
 
 def _remove(rows: Sequence[Any], ordering: Ordering) -> None:

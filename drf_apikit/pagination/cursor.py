@@ -213,6 +213,7 @@ class CursorPagination(EnvelopePagination, _Base):
                 cursor.position,
                 reverse=cursor.reverse,
                 inclusive=cursor.inclusive,
+                few_ties=cursor.few_ties,
             )
         except ValueError as error:
             raise self._unusable(error) from error
@@ -245,7 +246,8 @@ class CursorPagination(EnvelopePagination, _Base):
 
     def _link(self, position: tuple[Any, ...] | None, *, reverse: bool) -> str:
         if position is not None:
-            return self.encode_cursor(Cursor(position, reverse))
+            near = self.slice.few_ties
+            return self.encode_cursor(Cursor(position, reverse, few_ties=near))
         # Nothing is left on this side: turn round, and miss no row doing so.
         before = self.cursor.position if self.cursor else None
         return self.encode_cursor(Cursor(before, reverse, inclusive=True))
