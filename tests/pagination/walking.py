@@ -63,12 +63,13 @@ FACTORY = APIRequestFactory()
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: primary keys, links, count."""
+    """One page: primary keys, links, count; and the link to the last one."""
 
     rows: list[Any]
     next: str | None
     previous: str | None
     count: int
+    last: str
 
 
 class List:
@@ -99,7 +100,13 @@ class List:
         request = Request(FACTORY.get(url))
         rows = paginator.paginate_queryset(self._queryset(), request, APIView())
         body = paginator.get_paginated_response([row.pk for row in rows]).data
-        return Page(body["results"], body["next"], body["previous"], body["count"])
+        return Page(
+            body["results"],
+            body["next"],
+            body["previous"],
+            body["count"],
+            paginator.get_last_link(),
+        )
 
     def forward(self, page: Page, limit: int = 10_000) -> list[Page]:
         """Follow `next` to the end; the given page is the first one."""
