@@ -17,7 +17,6 @@ from django.db.models import (
     F,
     Index,
     QuerySet,
-    Subquery,
     UniqueConstraint,
 )
 from django.db.models.expressions import Col, OrderBy
@@ -175,7 +174,7 @@ class _Indexes:
             return resolved.target.name if self._is_own(resolved) else None
         parts = list(resolved.flatten())
         columns = [part for part in parts if isinstance(part, Col)]
-        foreign = any(isinstance(part, Subquery) for part in parts)
+        foreign = any(isinstance(part, Query) for part in parts)
         if foreign or not columns or not all(map(self._is_own, columns)):
             return None
         sql, parameters = self._compiler.compile(resolved)

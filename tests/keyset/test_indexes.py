@@ -378,6 +378,7 @@ SUBQUERY = Exists(NUMBERS)
         [Lower("author__name")],
         [Concat("title", "author__name")],
         [SUBQUERY],
+        [Subquery(NUMBERS)],
         [Coalesce(Subquery(NUMBERS), "cat")],
         [Coalesce(Value(1), Value(2))],
         [Value(1)],
