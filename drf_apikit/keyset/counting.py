@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import QuerySet
 
@@ -57,7 +56,8 @@ def count_rows(
         raise ValueError(f"{strategy!r} is no way to count")
     if strategy == "none":
         return Total()
-    rows = without_unused_joins(queryset.order_by())
+    sliced = queryset.query.is_sliced
+    rows = queryset if sliced else without_unused_joins(queryset.order_by())
     if strategy == "estimated" and connections[queryset.db].vendor == "postgresql":
         return Total(_estimate(rows), "approximate")
     ways: list[Callable[[], Total]] = [lambda: _bounded(rows, bound)]
@@ -83,8 +83,6 @@ def _bounded(rows: QuerySet[Any], bound: int) -> Total:
 
 def _estimate(rows: QuerySet[Any]) -> int:
     """Ask the planner; it works with statistics, and reads no row."""
-    try:
-        (explained,) = json.loads(rows.explain(format="json"))
-    except EmptyResultSet:
-        return 0
-    return int(explained["Plan"]["Plan Rows"])
+    text = rows.explain(format="json")
+    # Where Django knows that there are none, it asks nothing.
+    return int(json.loads(text)[0]["Plan"]["Plan Rows"]) if text else 0

@@ -225,20 +225,15 @@ def test_a_field_without_a_column_is_refused() -> None:
             terms(Note._default_manager.all(), name)
 
 
-@isolate_apps("tests.app")
-def test_a_range_has_no_order_that_a_position_could_hold() -> None:
-    class SpanRangeField(models.IntegerField):
-        def get_internal_type(self) -> str:
-            return "SpanRangeField"
-
-    class Booking(models.Model):
-        span = SpanRangeField()
-
-        class Meta:
-            app_label = "tests_app"
-
-    with pytest.raises(ValueError, match="is a SpanRangeField, which has no order"):
-        terms(Booking._default_manager.all(), "span")
+@pytest.mark.parametrize("kind", ["DateRangeField", "ArrayField", "HStoreField"])
+def test_a_type_without_order_is_refused(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As PostgreSQL's own fields say of themselves.
+    score = Article._meta.get_field("score")
+    monkeypatch.setattr(score, "get_internal_type", lambda: kind)
+    with pytest.raises(ValueError, match=f"is a {kind}, which has no order"):
+        terms(Article.objects.alias(), F("score").desc(), "title")
 
 
 @isolate_apps("tests.app")
