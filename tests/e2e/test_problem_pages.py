@@ -13,8 +13,7 @@ import requests
 
 from demo.guardian import Guardian
 from drf_apikit.testing import assert_problem
-from tests.conftest import Services
-from tests.e2e.browser import Browser, executable
+from tests.e2e.browser import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
@@ -36,25 +35,6 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert time.monotonic() < deadline, log
             time.sleep(LOOK_SECONDS)
         yield origin
-
-
-@pytest.fixture(scope="module")
-def chromium(
-    services: Services, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
-    program = executable()
-    if program is None:
-        services.refuse("chromium", "there is no chromium on the path")
-    with Browser(program, tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def browser(chromium: Browser) -> Browser:
-    chromium.requested.clear()
-    chromium.speak("en")
-    chromium.prefer("light")
-    return chromium
 
 
 @pytest.mark.compliance("RFC 9457", "3.1.1")
