@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     class _LimitOffset:
         """What of DRF's classes is used; these have attributes of other types."""
 
-        limit_query_param: str
+        limit_query_param: str | None
         limit_query_description: Any
         offset_query_param: str
         offset_query_description: Any
@@ -170,7 +170,8 @@ class LimitOffsetPagination(OffsetPagination, _LimitOffset):
 
     def _url(self, offset: int) -> str:
         url = self.request.build_absolute_uri()
-        url = replace_query_param(url, self.limit_query_param, self.limit)
+        if self.limit_query_param is not None:
+            url = replace_query_param(url, self.limit_query_param, self.limit)
         if offset <= 0:
             return str(remove_query_param(url, self.offset_query_param))
         return str(replace_query_param(url, self.offset_query_param, offset))

@@ -89,6 +89,7 @@ urlpatterns = [
     *each("-clamped", clamp_page_size=True),
     *each("-shallow", max_offset=4),
     *each("-flat", max_offset=0),
+    *each("-fixed-size", limit_query_param=None, page_size_query_param=None),
     path("any/<str:kind>/", OfKinds.as_view()),
     path("older/", api.listed(pagination_class=Older)),
     path("older-limit/", api.listed(pagination_class=OlderLimit)),
@@ -233,6 +234,18 @@ def test_the_setting_says_how_deep(client: APIClient, settings: Settings) -> Non
     assert client.get("/page/?page=4").status_code == 200
     assert client.get("/page/?page=5").status_code == 404
     assert client.get("/offset-shallow/?offset=5").status_code == 404
+
+
+@pytest.mark.usefixtures("articles")
+def test_without_a_parameter_nobody_can_ask_for_a_size(client: APIClient) -> None:
+    assert titles(client, "/offset-fixed-size/") == "abcdefghi"
+    response = client.get("/offset-fixed-size/?limit=9&None=1")
+    assert len(response.json()["results"]) == 2
+    for url in links_of(response).values():
+        assert query_of(url).keys() <= {"limit", "None", "offset"}
+        assert (query_of(url)["limit"], query_of(url)["None"]) == (["9"], ["1"])
+    assert titles(client, "/page-fixed-size/?page_size=9") == "abcdefghi"
+    assert len(client.get("/page-fixed-size/?page_size=9").json()["results"]) == 2
 
 
 # Beyond the end, and the last page

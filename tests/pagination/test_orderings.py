@@ -120,7 +120,7 @@ REMEDY = "Order a queryset by"
 
 
 @pytest.mark.usefixtures("articles")
-@pytest.mark.parametrize("parameters", ["", "?ordering=unknown", "?ordering=-score"])
+@pytest.mark.parametrize("parameters", ["", "?ordering=unknown", "?ordering="])
 @pytest.mark.parametrize(
     ("url", "message"),
     [
@@ -133,8 +133,6 @@ REMEDY = "Order a queryset by"
 def test_the_view_s_own_fault_is_explained(
     url: str, message: str, parameters: str
 ) -> None:
-    if url == "/bad-default/" and "score" in parameters:
-        pytest.skip("the client has chosen a better one")
     with pytest.raises(ImproperlyConfigured) as caught:
         APIClient().get(f"{url}{parameters}")
     assert message in str(caught.value)
@@ -189,3 +187,10 @@ def test_only_a_queryset_has_positions(rows: Any) -> None:
     request = Request(APIRequestFactory().get("/"))
     with pytest.raises(ImproperlyConfigured, match="is no queryset"):
         CursorPagination().paginate_queryset(rows, request)
+
+
+def test_rows_of_values_list_have_no_names() -> None:
+    Article.objects.create(title="a")
+    request = Request(APIRequestFactory().get("/"))
+    with pytest.raises(ImproperlyConfigured, match=r"use values\(\)"):
+        CursorPagination().paginate_queryset(Article.objects.values_list(), request)
