@@ -17,8 +17,10 @@ import sys
 from pathlib import Path
 
 import django
+from django.apps import apps
 
 # As manage.py and pytest see the example, for `python -m` from the checkout.
 sys.path.append(str(Path(__file__).parents[2] / "example_project"))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-django.setup()
+if not apps.ready:
+    django.setup()

@@ -30,6 +30,7 @@ from psycopg.sql import SQL, Identifier
 from demo.guardian import Guardian
 from drf_apikit.testing import InMemoryIssuer
 from ledger.spec import People, Person
+from tests.databases import VENDORS
 from tests.services import start
 
 __all__ = ["Answer", "BrokenError", "Ledger", "conclude", "options", "running"]
@@ -245,11 +246,18 @@ def running(url: str | None = None) -> Iterator[Ledger]:
         yield resources.enter_context(Ledger(url))
 
 
-def options(description: str | None, **numbers: int) -> argparse.Namespace:
-    """Read the command line: `--seed`, and the given numbers with their defaults."""
+def options(
+    description: str | None, *, databases: bool = False, **numbers: int
+) -> argparse.Namespace:
+    """Read the command line: `--seed`, and the given numbers with their defaults.
+
+    With `databases` there is `--database`, once for each of them; without it all.
+    """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    if databases:
+        parser.add_argument("--database", action="append", choices=VENDORS)
     for name, default in {**numbers, "seed": secrets.randbelow(10**6)}.items():
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N")
     return parser.parse_args()

@@ -1,12 +1,23 @@
 """A little of each run, and the proof that their judges see what is wrong."""
 
+import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework.pagination import LimitOffsetPagination
 
+from drf_apikit.keyset import Cursor, Ordering, plan, slices
+from drf_apikit.pagination import cursor
+from tests.app.models import Article
 from tests.conftest import Services
-from tests.torture import failures, idempotency, lost_update
+from tests.pagination.walking import List
+from tests.torture import failures, idempotency, lost_update, pagination, walks
+from tests.torture.cursors import ForgedCursors
 from tests.torture.harness import Answer, Ledger, conclude, running
 from tests.torture.idempotency import BALANCES, Payment, judge
 
@@ -94,3 +105,108 @@ def test_a_race_without_a_common_tag_has_no_single_winner(
 
     monkeypatch.setattr(ledger, "send", without_tag)
     assert lost_update.race(ledger, 1, 2, "all win")["without one winner"] == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
+def test_pages_lose_nothing_and_no_forged_cursor_passes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert pagination.run("it", 1, orderings=6, live_schedules=6, forged=300) == 0
+    line = capsys.readouterr().out
+    assert line.startswith("pagination on it --seed 1: ok: 6 orderings, ")
+    assert not Article.objects.exists()
+
+
+def test_the_whole_matrix_has_every_ordering_once() -> None:
+    found = [walks.in_words(items) for items in walks.all_orderings()]
+    assert len(found) == len(set(found)) == 1 + 52 + 2432 + 2592
+
+
+def first_column(
+    queryset: QuerySet[Any], ordering: Ordering, position: Any = None, **options: bool
+) -> list[QuerySet[Any]]:
+    """Plan as DRF does, whose positions are of the first column alone."""
+    short = replace(ordering, terms=ordering.terms[:1])
+    return plan(queryset, short, position and position[:1], **options)
+
+
+def no_nulls(
+    queryset: QuerySet[Any], ordering: Ordering, position: Any = None, **options: bool
+) -> list[QuerySet[Any]]:
+    """Plan as if no column could be NULL."""
+    terms = tuple(replace(term, nullable=False) for term in ordering.terms)
+    return plan(queryset, replace(ordering, terms=terms), position, **options)
+
+
+def again(
+    queryset: QuerySet[Any], ordering: Ordering, position: Any = None, **_: bool
+) -> list[QuerySet[Any]]:
+    return plan(queryset, ordering, position, inclusive=True)
+
+
+def backwards(
+    queryset: QuerySet[Any], ordering: Ordering, position: Any = None, **options: bool
+) -> list[QuerySet[Any]]:
+    return plan(queryset, ordering, position, **options)[::-1]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fault", "seen"),
+    [
+        (first_column, {"lost", "misordered"}),
+        (no_nulls, {"lost", "misordered"}),
+        (again, {"endless"}),
+        (backwards, {"misordered"}),
+    ],
+)
+def test_the_judge_of_walks_sees_every_fault(
+    monkeypatch: pytest.MonkeyPatch, fault: Any, seen: set[str]
+) -> None:
+    monkeypatch.setattr(slices, "plan", fault)
+    with walks.rows(walks.ROWS, seed=1):
+        found = walks.walk(("score",), random.Random(1))
+    assert seen <= {what for what, n in found.items() if n}
+
+
+class Offsets(LimitOffsetPagination):
+    limit_query_param = "page_size"
+
+    def get_last_link(self) -> None:
+        """Have none."""
+
+
+class OffsetList(List):
+    def __init__(self, items: Any) -> None:
+        super().__init__(lambda: Article.objects.order_by(*items, "pk"), items)
+        self._paginator: Any = Offsets
+
+
+@pytest.mark.django_db
+def test_the_judge_of_live_walks_sees_the_drift_of_an_offset() -> None:
+    found: Counter[str] = Counter()
+    for seed in range(5):
+        with walks.rows(walks.LIVE_ROWS, seed):
+            found += walks.live(("score",), random.Random(seed), OffsetList)
+    assert found["lost"]
+    assert found["duplicated"]
+
+
+@pytest.mark.django_db
+def test_the_judge_of_cursors_sees_every_wrong_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with walks.rows(walks.LIVE_ROWS, seed=1):
+        forged = ForgedCursors()
+        right = forged.given[1][0]
+        assert forged.send(1, right) == "accepted"
+        assert forged.send(2, right) == ""
+        assert forged.send(1, b"\xff") == ""
+        for fault, answer in ((KeyError(), "of 5xx"), (Http404(), "other answers")):
+
+            def fail(*_: Any, fault: Exception = fault) -> Cursor:
+                raise fault
+
+            monkeypatch.setattr(cursor, "decode", fail)
+            assert forged.send(1, right) == answer
