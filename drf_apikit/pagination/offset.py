@@ -11,13 +11,14 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.exceptions import InvalidPage
-from drf_apikit.keyset import Total, ordered, ordering_of, resolve_ordering
+from drf_apikit.keyset import Total
 from drf_apikit.pagination.envelope import (
     EnvelopePagination,
     describe,
     not_below,
     read_number,
 )
+from drf_apikit.pagination.ties import tie_broken
 
 __all__ = ["LimitOffsetPagination", "OffsetPagination", "PageNumberPagination"]
 
@@ -115,7 +116,7 @@ class LimitOffsetPagination(OffsetPagination, _LimitOffset):
             return None
         self.limit = limit
         self.offset = self.get_offset(request)
-        rows = self._read(_tie_broken(queryset), self.offset, self.limit)
+        rows = self._read(tie_broken(queryset), self.offset, self.limit)
         self.total = self._count(queryset, self.offset, len(rows))
         self.display_page_controls = bool(
             self.template and (self.more or self.offset > 0)
@@ -207,7 +208,7 @@ class PageNumberPagination(OffsetPagination, _PageNumber):
             return None
         self.size = size
         # Django warns of an order that is not total, and this one is.
-        whole = _tie_broken(queryset)
+        whole = tie_broken(queryset)
         paginator = self.django_paginator_class(whole, self.size)
         self.number = self.get_page_number(request, paginator)
         offset = (self.number - 1) * self.size
@@ -285,14 +286,3 @@ class PageNumberPagination(OffsetPagination, _PageNumber):
         if number == 1:
             return str(remove_query_param(url, self.page_query_param))
         return str(replace_query_param(url, self.page_query_param, number))
-
-
-def _tie_broken(queryset: Any) -> Any:
-    """Order by the primary key in the end, where that can be done."""
-    if not isinstance(queryset, QuerySet):
-        return queryset
-    try:
-        ordering = resolve_ordering(queryset, ordering_of(queryset))
-    except ValueError:
-        return queryset
-    return ordered(queryset, ordering)

@@ -114,6 +114,32 @@ def test_ties_are_broken_by_the_primary_key(
         ]
 
 
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("name", ["offset", "page"])
+@pytest.mark.parametrize(
+    ("tied", "order"),
+    [
+        (Article.objects.order_by("extra"), ["pk"]),
+        (Article.objects.order_by("-flag").reverse(), ["flag", "pk"]),
+        (Article.objects.order_by("?").filter(pk=0), ["pk"]),
+    ],
+    ids=["no positions", "reversed", "random"],
+)
+def test_ties_are_broken_where_there_are_no_positions(
+    name: str, tied: Any, order: list[str]
+) -> None:
+    make_articles(40)
+    seen: list[Any] = []
+    url: str | None = "/?limit=3&page_size=3"
+    while url:
+        paginator = KINDS[name]()
+        request = Request(FACTORY.get(url))
+        seen += paginator.paginate_queryset(tied.all(), request) or []
+        url = paginator.get_next_link()
+    whole = tied.order_by(*order)
+    assert seen == list(whole if whole.query.standard_ordering else whole.reverse())
+
+
 @pytest.mark.usefixtures("database", "articles")
 def test_a_view_can_move_from_one_to_another(client: APIClient) -> None:
     answers = [client.get(f"/any/{name}/").json() for name in KINDS]
