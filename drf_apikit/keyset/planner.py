@@ -84,11 +84,17 @@ def plan(
     two. No row is in two of them, so that a page is full as soon as enough
     rows have come; what is selected, fetched along and filtered stays as it was.
     All comparisons are the database's own, collations included.
+
+    Raises:
+        ValueError: a position that is shorter or longer than the ordering.
+
     """
     dialect = dialect_of(queryset)
     base, annotations = _forward(queryset), ordering.annotations()
     base = base.annotate(**annotations) if annotations else base
     terms = ordering.terms
+    if position is not None and len(position) != len(terms):
+        raise ValueError("a position has one value for each term")
     if position is None:
         parts = _from_start(terms, (), Q(), dialect)
     elif few_ties and _passes_over(terms, dialect) and not base.query.group_by:

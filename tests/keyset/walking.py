@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -66,12 +67,14 @@ def assert_walks(queryset: Any, items: Sequence[Any], limit: int) -> None:
     for index, row in enumerate(rows):
         inclusive = rng.random() < 0.3
         some = rng.randrange(1, len(keys) + 1)
-        here = Cursor(ordering.values_of(row), False, inclusive)
+        # It is a hint: a wrong one costs time, and no row.
+        hint = rng.random() < 0.5
+        here = Cursor(ordering.values_of(row), False, inclusive, few_ties=hint)
         found = _read(queryset, ordering, some, here)
         start, stop = index + 1 - inclusive, index + inclusive
         assert [row.pk for row in found.rows] == keys[start : start + some]
         assert found.more == (start + some < len(keys))
-        here = Cursor(here.position, True, inclusive)
+        here = replace(here, reverse=True)
         found = _read(queryset, ordering, some, here)
         assert [row.pk for row in found.rows] == keys[max(stop - some, 0) : stop]
         assert found.more == (stop > some)
@@ -84,7 +87,8 @@ def rows_in_pages(queryset: Any, items: Sequence[Any], limit: int) -> list[list[
     pages = [found.rows]
     while found.more:
         assert len(pages) < 1000, "the pages have no end"
-        found = _read(queryset, ordering, limit, Cursor(found.end))
+        here = Cursor(found.end, few_ties=found.few_ties)
+        found = _read(queryset, ordering, limit, here)
         pages.append(found.rows)
     return pages
 
@@ -97,7 +101,8 @@ def _pages(
     while found.more:
         assert len(pages) < 1000, "the pages have no end"
         end = found.begin if reverse else found.end
-        found = _read(queryset, ordering, limit, Cursor(end, reverse))
+        here = Cursor(end, reverse, few_ties=found.few_ties)
+        found = _read(queryset, ordering, limit, here)
         pages.append([row.pk for row in found.rows])
     return pages
 
@@ -112,6 +117,7 @@ def _read(queryset: Any, ordering: Ordering, limit: int, cursor: Cursor) -> Slic
         read.position,
         reverse=read.reverse,
         inclusive=read.inclusive,
+        few_ties=read.few_ties,
     )
 
 
