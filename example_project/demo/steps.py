@@ -106,6 +106,11 @@ def _page(scene: Scene) -> Step:
         (
             _status(200),
             _member("count", scene.rows),
+            _member("count_relation", "exact"),
+            Expectation(
+                "Link leads to the last page",
+                lambda answer, _: 'rel="last"' in answer.headers.get("link", ""),
+            ),
             Expectation(
                 "next leads on" if more else "next is null",
                 lambda answer, _: bool(answer.member("next")) == more,
