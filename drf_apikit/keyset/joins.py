@@ -49,8 +49,8 @@ def _used_by_filters(queryset: Any) -> set[str]:
         sql, _ = compiler.compile(query.where)
     except (EmptyResultSet, FullResultSet):
         return set()
-    quote = compiler.quote_name_unless_alias
-    # Raw SQL may name a table without quotes.
+    quote = compiler.connection.ops.quote_name
+    # Raw SQL may name a table without quotes, as some versions of Django do aliases.
     return {a for a in query.alias_map if f"{quote(a)}." in sql or f"{a}." in sql}
 
 
