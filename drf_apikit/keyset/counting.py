@@ -57,7 +57,8 @@ def count_rows(
     if strategy == "none":
         return Total()
     sliced = queryset.query.is_sliced
-    rows = queryset if sliced else without_unused_joins(queryset.order_by())
+    # Not the rows that may have been fetched already: a slice of them is a list.
+    rows = queryset.all() if sliced else without_unused_joins(queryset.order_by())
     if strategy == "estimated" and connections[queryset.db].vendor == "postgresql":
         return Total(_estimate(rows), "approximate")
     ways: list[Callable[[], Total]] = [lambda: _bounded(rows, bound)]

@@ -58,7 +58,7 @@ class EnvelopePagination(BasePagination):
     count_query_description = _("How `count` is found.")
     #: None asks `COUNT_BOUND`.
     count_bound: int | None = None
-    #: Milliseconds; None asks `COUNT_TIMEOUT`.
+    #: Milliseconds, 0 for no limit; None asks `COUNT_TIMEOUT`.
     count_timeout: int | None = None
     #: None asks `CLAMP_PAGE_SIZE`.
     clamp_page_size: bool | None = None
@@ -139,8 +139,12 @@ class EnvelopePagination(BasePagination):
 
     def count_queryset(self, queryset: Any, strategy: str) -> Total:
         """Count the rows of the whole list; not even asked for `none`."""
-        timeout = self.count_timeout or apikit_settings.pagination.count_timeout
-        return count_rows(queryset, strategy, bound=self._bound(), timeout=timeout)
+        timeout = self.count_timeout
+        if timeout is None:
+            timeout = apikit_settings.pagination.count_timeout
+        return count_rows(
+            queryset, strategy, bound=self._bound(), timeout=timeout or None
+        )
 
     def get_html_context(self) -> dict[str, Any]:
         """Give what the pager of the browsable API shows."""

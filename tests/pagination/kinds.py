@@ -52,5 +52,6 @@ urlpatterns = [
     *each("-fixed", count_choices=()),
     *each("-renamed", count_query_param="total", count_choices=["none"]),
     *each("-slow", count_timeout=200, count_bound=2),
+    *each("-patient", count_timeout=0),
     *each("-slower", count_timeout=100, count_bound=1000),
 ]

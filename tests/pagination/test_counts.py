@@ -137,6 +137,18 @@ def test_a_count_that_takes_too_long_falls_back(
     assert Article.objects.count() == 100
 
 
+def test_a_class_may_do_without_the_limit_of_the_settings(
+    client: APIClient, monkeypatch: pytest.MonkeyPatch, settings: Settings, kind: str
+) -> None:
+    settings.DRF_APIKIT = {"PAGINATION": {"COUNT_TIMEOUT": 50, "COUNT_BOUND": 1000}}
+    slow = Func(F("pk"), template=SLOW["sqlite"], output_field=IntegerField())
+    whole = Article.objects.alias(slow=slow).filter(slow__gte=1)
+    monkeypatch.setattr(api.ArticleList, "queryset", whole)
+    Article.objects.bulk_create(Article() for _ in range(30))
+    assert total_of(client.get(f"/{kind}-patient/")) == (30, "exact")
+    assert total_of(client.get(f"/{kind}/")) == (3, "at_least")
+
+
 def test_a_subclass_may_count_in_a_way_of_its_own(
     client: APIClient, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
