@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet, prefetch_related_objects
 
@@ -10,6 +10,8 @@ from drf_apikit.keyset.ordering import Ordering, resolve_ordering
 from drf_apikit.keyset.planner import plan
 
 __all__ = ["Slice", "keyset_iterator", "read_slice"]
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ def read_slice(
 
 
 def keyset_iterator(
-    queryset: QuerySet[Any], ordering: Any = (), chunk_size: int = 2000
-) -> Iterator[Any]:
+    queryset: "QuerySet[Any, Row]", ordering: Any = (), chunk_size: int = 2000
+) -> Iterator[Row]:
     """Iterate over all rows of a table, chunk by chunk, in constant memory.
 
     No query is open between chunks and none looks at rows that were given

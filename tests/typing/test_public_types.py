@@ -4,6 +4,7 @@ The `type: ignore` comments are expectations: without an error there, mypy repor
 them as unused.
 """
 
+from collections.abc import Iterator
 from typing import Any, assert_type
 
 from rest_framework.request import Request
@@ -13,7 +14,14 @@ from rest_framework.viewsets import ModelViewSet
 from drf_apikit.conditional import ConditionalMixin
 from drf_apikit.conf import apikit_settings
 from drf_apikit.idempotency import idempotent
-from drf_apikit.keyset import Cursor, Ordering, resolve_ordering, seek
+from drf_apikit.keyset import (
+    Cursor,
+    Ordering,
+    count_rows,
+    keyset_iterator,
+    read_slice,
+    resolve_ordering,
+)
 from drf_apikit.pagination import CursorPagination
 from drf_apikit.problems import Problem, ProblemType
 from tests.app.models import Article
@@ -51,8 +59,14 @@ def test_the_engine_has_types() -> None:
     queryset = Article.objects.all()
     ordering = resolve_ordering(queryset, ["-score"])
     assert_type(ordering, Ordering)
-    assert_type(Cursor((1, 2)).values, tuple[Any, ...])
-    seek(queryset, ordering, (1, 2))
+    assert_type(Cursor((1, 2)).position, tuple[Any, ...] | None)
+
+    def reads() -> None:
+        assert_type(read_slice(queryset, ordering, 2).end, tuple[Any, ...] | None)
+        assert_type(keyset_iterator(queryset), Iterator[Article])
+        assert_type(count_rows(queryset).count, int | None)
+
+    assert callable(reads)
 
 
 def test_a_problem_needs_its_parts() -> None:
