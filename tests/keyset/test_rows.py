@@ -4,11 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db.models import Avg, BigIntegerField, Count, F, Q, Sum, Value
+from django.db.models import (
+    Avg,
+    BigIntegerField,
+    BinaryField,
+    Count,
+    F,
+    OrderBy,
+    Q,
+    Sum,
+    Value,
+)
 from django.db.models.functions import Lower
 from pytest_django import DjangoAssertNumQueries
 
 from drf_apikit.keyset import ordering_of, read_slice, resolve_ordering
+from drf_apikit.keyset.rows import read_value
 from tests.app.models import Article, Author
 from tests.keyset.walking import make_articles, rows_in_pages
 
@@ -141,6 +152,31 @@ def test_distinct_values(names: list[str], items: list[Any]) -> None:
     make_articles(30)
     rows = assert_pages(Article.objects.values(*names).distinct(), items)
     assert set(rows[0]) == set(names)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
+@pytest.mark.parametrize("names", [["score"], ["score", "day"]], ids=",".join)
+@pytest.mark.parametrize("place", ["nulls_last", "nulls_first"])
+def test_beyond_each_distinct_row(names: list[str], place: str, reverse: bool) -> None:
+    make_articles(30)
+    distinct = Article.objects.values(*names).distinct()
+    ordering = resolve_ordering(distinct, [OrderBy(F("score"), True, **{place: True})])
+    whole = read_slice(distinct, ordering, 100)
+    for index, row in enumerate(whole.rows):
+        position = ordering.values_of(row)
+        found = read_slice(distinct, ordering, 100, position, reverse=reverse)
+        others = whole.rows[:index] if reverse else whole.rows[index + 1 :]
+        assert found.rows == others
+        along = read_slice(
+            distinct, ordering, 100, position, reverse=reverse, inclusive=True
+        )
+        assert along.rows == ([*others, row] if reverse else [row, *others])
+
+
+def test_a_driver_may_give_bytes_as_a_view_of_memory() -> None:
+    assert read_value({"key": memoryview(b"ab")}, "key", BinaryField()) == b"ab"
 
 
 @pytest.mark.parametrize("item", ["title", Lower("score"), "author__name"], ids=str)
