@@ -74,8 +74,10 @@ def plan(
     *,
     inclusive: bool = False,
     few_ties: bool = False,
-) -> list[QuerySet[Any]]:
+) -> Iterator[QuerySet[Any]]:
     """Give the queries whose rows, one after another, are those beyond a position.
+
+    Each is made when it is asked for, since most pages are full after the first.
 
     `position` has one value for each term, as `Ordering.values_of` gives them;
     None begins at the first row. With `inclusive` the row at the position comes
@@ -104,7 +106,7 @@ def plan(
         parts = _alternatives(terms, position, inclusive=inclusive)
     else:
         parts = _branches(terms, position, dialect, inclusive=inclusive)
-    return [_query(base, part) for part in parts]
+    return (_query(base, part) for part in parts)
 
 
 def _forward(queryset: Any) -> QuerySet[Any]:

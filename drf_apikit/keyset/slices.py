@@ -1,6 +1,6 @@
 """The rows beyond a position: as many as are wanted, and whether there are more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -102,7 +102,7 @@ def _iterate(
         yield from found.rows
 
 
-def _collect(parts: Sequence[QuerySet[Any]], wanted: int) -> list[Any]:
+def _collect(parts: Iterable[QuerySet[Any]], wanted: int) -> list[Any]:
     rows: list[Any] = []
     for part in parts:
         rows.extend(part[: wanted - len(rows)])

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import pagination
 from rest_framework.request import Request
-from rest_framework.utils.urls import remove_query_param, replace_query_param
+from rest_framework.utils.urls import remove_query_param
 
 from drf_apikit.exceptions import InvalidCursor, ParameterError
 from drf_apikit.keyset import (
@@ -85,6 +85,7 @@ class CursorPagination(EnvelopePagination, _Base):
         if self.page_size is None:
             return None
         self.base_url = request.build_absolute_uri()
+        self.first_url = remove_query_param(self.base_url, self.cursor_query_param)
         strategy = self.get_count_strategy(request)
         self.keyset = self._resolve(queryset, request, view)
         self.scope = scope_of(request, view, self._own_parameters())
@@ -135,11 +136,14 @@ class CursorPagination(EnvelopePagination, _Base):
             text = encode(counted, self.keyset, self.scope)
         except TypeError as error:
             raise self._unusable(error) from error
-        return str(replace_query_param(self.base_url, self.cursor_query_param, text))
+        # What a cursor is written in needs no quoting.
+        first = self.get_first_link()
+        separator = "&" if "?" in first else "?"
+        return f"{first}{separator}{self.cursor_query_param}={text}"
 
     def get_first_link(self) -> str:
         """Give the URL without a cursor."""
-        return str(remove_query_param(self.base_url, self.cursor_query_param))
+        return str(self.first_url)
 
     def get_previous_link(self) -> str | None:
         """Give the URL of the page before this one."""

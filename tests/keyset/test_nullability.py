@@ -154,6 +154,6 @@ def test_a_column_without_null_never_meets_is_null(items: list[Any]) -> None:
     position = ("1",) * len(ordering.terms)
     for way in (ordering, ordering.reversed()):
         for inclusive in (True, False):
-            parts = plan(queryset, way, position, inclusive=inclusive)
-            sql = " ".join(str(part.query) for part in parts + plan(queryset, way))
+            parts = list(plan(queryset, way, position, inclusive=inclusive))
+            sql = " ".join(str(part.query) for part in [*parts, *plan(queryset, way)])
             assert " NULL" not in sql.split("FROM", 1)[1], connection.vendor

@@ -128,7 +128,7 @@ def first_column(
 ) -> list[QuerySet[Any]]:
     """Plan as DRF does, whose positions are of the first column alone."""
     short = replace(ordering, terms=ordering.terms[:1])
-    return plan(queryset, short, position and position[:1], **options)
+    return list(plan(queryset, short, position and position[:1], **options))
 
 
 def no_nulls(
@@ -136,19 +136,19 @@ def no_nulls(
 ) -> list[QuerySet[Any]]:
     """Plan as if no column could be NULL."""
     terms = tuple(replace(term, nullable=False) for term in ordering.terms)
-    return plan(queryset, replace(ordering, terms=terms), position, **options)
+    return list(plan(queryset, replace(ordering, terms=terms), position, **options))
 
 
 def again(
     queryset: QuerySet[Any], ordering: Ordering, position: Any = None, **_: bool
 ) -> list[QuerySet[Any]]:
-    return plan(queryset, ordering, position, inclusive=True)
+    return list(plan(queryset, ordering, position, inclusive=True))
 
 
 def backwards(
     queryset: QuerySet[Any], ordering: Ordering, position: Any = None, **options: bool
 ) -> list[QuerySet[Any]]:
-    return plan(queryset, ordering, position, **options)[::-1]
+    return list(plan(queryset, ordering, position, **options))[::-1]
 
 
 @pytest.mark.django_db
