@@ -6,6 +6,7 @@ Each prints the time of every case and its ratios beside the goals; nothing is
 asserted, since a shared machine proves nothing. All work on a throw-away database.
 
 - `pagination`: a page at any depth: ours, our peers' and the best raw SQL; totals.
+- `planner`: the forms of a page on each database, the reason for what ours does.
 - `conditional`: 200, 304 and the least that a view can do; PATCH with If-Match.
 - `idempotency`: a first run, a replay, and the same view without protection.
 - `authentication`: `authenticate()` beside simplejwt's; a signature beside PyJWT's.

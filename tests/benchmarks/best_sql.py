@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-__all__ = ["Statement", "forms"]
+__all__ = ["Statement", "all_forms", "forms"]
 
 SELECT: Final = """SELECT id, created, score, cat, name, body FROM tests_deep
     {where} ORDER BY {order} LIMIT 101"""
@@ -44,13 +44,22 @@ def forms(name: str, row: Any) -> dict[str, list[Statement]]:
     Each is one statement, or several in turn until the page is full.
     """
     worth = WORTH[connection.vendor]
-    found = dict(_forms(name, row))
+    found = dict(_forms(name, row, nulls_last=True))
     return {form: found[form] for form in found if form in worth}
 
 
-def _forms(name: str, row: Any) -> Iterator[tuple[str, list[Statement]]]:
+def all_forms(name: str, row: Any, depth: int) -> dict[str, list[Statement]]:
+    """Give also those that are slow, with NULLs where the database has them."""
+    offset = _select("", ORDERS[name], [])
+    skipping = Statement(f"{offset.sql} OFFSET {depth}")
+    return {"OFFSET": [skipping], **dict(_forms(name, row, nulls_last=_largest()))}
+
+
+def _forms(
+    name: str, row: Any, *, nulls_last: bool
+) -> Iterator[tuple[str, list[Statement]]]:
     order = ORDERS[name]
-    branches = _branches(name, row)
+    branches = _branches(name, row, nulls_last=nulls_last)
     if not branches:
         yield "plain", [_select("", order, [])]
         return
@@ -60,12 +69,14 @@ def _forms(name: str, row: Any) -> Iterator[tuple[str, list[Statement]]]:
         selects = [_select(*_where(branch, order)) for branch in branches]
         yield "in turn", selects
         yield "union", [_union(selects)]
-    if name == "C":
-        yield from _arm(row, order)
-        return
     either = " OR ".join(f"({condition})" for condition, _ in branches)
     values = [value for _, given in branches for value in given]
+    if name == "C" and nulls_last != _largest():
+        yield from _arm(row, order)
+        return
     yield "or", [_select(f"WHERE {either}", order, values)]
+    if name == "C":
+        return
     first = order.split(",")[0]
     bound = f"WHERE {first} >= %s AND ({either})"
     yield "or + bound", [_select(bound, order, [branches[-1][1][0], *values])]
@@ -74,7 +85,7 @@ def _forms(name: str, row: Any) -> Iterator[tuple[str, list[Statement]]]:
         yield "row value", [_select(row_value, order, branches[0][1])]
 
 
-def _branches(name: str, row: Any) -> list[tuple[str, list[Any]]]:
+def _branches(name: str, row: Any, *, nulls_last: bool) -> list[tuple[str, list[Any]]]:
     """Give the ranges of the index behind a row, the nearest first."""
     if row is None:
         return [("score IS NOT NULL", []), ("score IS NULL", [])] if name == "C" else []
@@ -90,9 +101,16 @@ def _branches(name: str, row: Any) -> list[tuple[str, list[Any]]]:
         tie = ("cat = %s AND id > %s", [row.cat, row.id])
         return [tie, ("cat > %s", [row.cat])]
     if row.score is None:
-        return [("score IS NULL AND id > %s", [row.id])]
+        others = [] if nulls_last else [("score IS NOT NULL", list[Any]())]
+        return [("score IS NULL AND id > %s", [row.id]), *others]
     tie = ("score = %s AND id > %s", [row.score, row.id])
-    return [tie, ("score > %s", [row.score]), ("score IS NULL", [])]
+    nulls = [("score IS NULL", list[Any]())] if nulls_last else []
+    return [tie, ("score > %s", [row.score]), *nulls]
+
+
+def _largest() -> bool:
+    """Tell whether the database takes NULL for the largest value."""
+    return connection.vendor == "postgresql"
 
 
 def _arm(row: Any, order: str) -> Iterator[tuple[str, list[Statement]]]:
