@@ -56,6 +56,8 @@ def count_rows(
         raise ValueError(f"{strategy!r} is no way to count")
     if strategy == "none":
         return Total()
+    # A router may name another database each time that it is asked.
+    queryset = queryset.using(queryset.db)
     sliced = queryset.query.is_sliced
     # Not the rows that may have been fetched already: a slice of them is a list.
     rows = queryset.all() if sliced else without_unused_joins(queryset.order_by())

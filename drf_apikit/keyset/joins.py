@@ -6,6 +6,8 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import QuerySet
 from django.db.models.sql.constants import INNER, LOUTER
 
+from drf_apikit.keyset.repetition import leads_to_one
+
 __all__ = ["without_unused_joins"]
 
 
@@ -24,7 +26,10 @@ def without_unused_joins(queryset: QuerySet[Any]) -> QuerySet[Any]:
     for alias, join in query.alias_map.items():
         if alias in used or not _keeps_number(join):
             needed |= _with_parents(alias, query.alias_map)
-    lighter = queryset.all()
+    if needed >= query.alias_map.keys():
+        return queryset
+    # Nothing that is selected may name what is not joined any more.
+    lighter = queryset.values(*(p.attname for p in queryset.model._meta.pk_fields))
     for alias, references in query.alias_refcount.items():
         if alias not in needed:
             lighter.query.unref_alias(alias, references)
@@ -56,11 +61,11 @@ def _used_by_filters(queryset: Any) -> set[str]:
 
 def _keeps_number(join: Any) -> bool:
     """Tell whether each row meets exactly one row by this join."""
-    field = getattr(join, "join_field", None)
-    if field is None or not (field.many_to_one or field.one_to_one):
+    if not leads_to_one(join):
         return False
     if join.join_type == LOUTER:
         return True
+    field = join.join_field
     held = field.concrete and not field.null and getattr(field, "db_constraint", False)
     return join.join_type == INNER and bool(held)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db import connections
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import OrderBy
 
+from drf_apikit.keyset.items import items_of, turned
+from drf_apikit.keyset.repetition import refuse_several_identities
 from drf_apikit.keyset.rows import RowNames, read_value, refuse_unpageable
 from drf_apikit.keyset.terms import Term, TermResolver
 
@@ -42,18 +43,23 @@ class Ordering:
         """Read the position of a row: one value for each term.
 
         Raises:
-            ValueError: the row lacks a column.
+            OrderingError: the row lacks a column.
 
         """
-        return tuple(read_value(row, term.attribute, term.field) for term in self.terms)
+        return tuple(_read(row, term) for term in self.terms)
 
     def fingerprint(self) -> str:
         """Tell this ordering from any other, also after a column changed type."""
         terms = ",".join(
-            f"{term}:{term.field.get_internal_type()}:{term.nullable}"
+            f"{term}:{term.meaning}:{term.field.get_internal_type()}:{term.nullable}"
             for term in self.terms
         )
         return f"{self.model._meta.label_lower}|{terms}"
+
+
+def _read(row: Any, term: Term) -> Any:
+    value = read_value(row, term.attribute, term.field)
+    return None if value == "" and term.empty_is_null else value
 
 
 def resolve_ordering(queryset: QuerySet[Any], ordering: Iterable[Any]) -> Ordering:
@@ -66,12 +72,13 @@ def resolve_ordering(queryset: QuerySet[Any], ordering: Iterable[Any]) -> Orderi
     composite one.
 
     Raises:
-        ValueError: nothing that these rows can be ordered by, or no rows that
+        OrderingError: nothing that these rows can be ordered by, or no rows that
             pages can be cut from.
 
     """
     refuse_unpageable(queryset)
-    items = tuple(ordering)
+    refuse_several_identities(queryset)
+    items = items_of(tuple(ordering))
     if _is_bare(queryset) and all(isinstance(item, str) for item in items):
         model: Any = queryset.model
         using = queryset.db
@@ -115,30 +122,25 @@ def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
     """Give the ordering that a queryset has of itself, or of its model.
 
     Raises:
-        ValueError: no rows that pages can be cut from.
+        OrderingError: no rows that pages can be cut from.
 
     """
     refuse_unpageable(queryset)
     query: Any = queryset.query
     items: tuple[Any, ...] = query.order_by
-    if not items and query.default_ordering:
+    # As Django does it: groups do not have the ordering of their model.
+    if not items and query.default_ordering and not isinstance(query.group_by, tuple):
         items = tuple(queryset.model._meta.ordering)
-    return items if query.standard_ordering else tuple(map(_turned, items))
-
-
-def _turned(item: Any) -> Any:
-    if isinstance(item, str):
-        return item[1:] if item.startswith("-") else f"-{item}"
-    turned = (item if isinstance(item, OrderBy) else item.asc()).copy()
-    turned.reverse_ordering()
-    return turned
+    return items if query.standard_ordering else tuple(map(turned, items))
 
 
 def _identity(queryset: Any) -> tuple[str, ...]:
     """Give the names that tell all rows apart."""
     rows = RowNames(queryset)
     parts = tuple(part.attname for part in queryset.model._meta.pk_fields)
-    if rows.fixed and not set(parts) <= set(rows.keys):
+    # An annotation may have taken the name of the key.
+    columns = set(rows.keys) - set(queryset.query.annotations)
+    if rows.fixed and not set(parts) <= columns:
         return rows.identity()
     return parts
 
@@ -166,4 +168,4 @@ def _is_total(terms: Iterable[Term], unique: Iterable[frozenset[str]]) -> bool:
 
 
 def _never_null(terms: Iterable[Term]) -> Iterator[str]:
-    return (term.text for term in terms if not term.nullable)
+    return (term.column for term in terms if not term.nullable)

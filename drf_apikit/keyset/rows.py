@@ -9,6 +9,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.expressions import Ref
 
+from drf_apikit.keyset.errors import OrderingError
+
 __all__ = ["RowNames", "read_value", "refuse_unpageable"]
 
 #: What positions hold as it is.
@@ -46,24 +48,26 @@ class RowNames:
         """Give the key under which a fixed row has a column.
 
         Raises:
-            ValueError: it has no such key.
+            OrderingError: it has no such key.
 
         """
         for key in self.keys:
             if name in (key, self._attnames.get(key)):
                 return key
-        raise ValueError(f"grouped and distinct rows have no {name!r} to be ordered by")
+        raise OrderingError(
+            f"grouped and distinct rows have no {name!r} to be ordered by"
+        )
 
     def identity(self) -> tuple[str, ...]:
         """Give the keys that tell fixed rows apart.
 
         Raises:
-            ValueError: they lack a column that they are grouped by.
+            OrderingError: they lack a column that they are grouped by.
 
         """
         for group in self._groups:
             if not isinstance(group, Ref) and group not in self._shown:
-                raise ValueError("grouped rows lack what they are grouped by")
+                raise OrderingError("grouped rows lack what they are grouped by")
         return self.keys
 
 
@@ -71,14 +75,14 @@ def read_value(row: Any, attribute: str, field: Any) -> Any:
     """Read one value of a row, as a position can hold it.
 
     Raises:
-        ValueError: the row does not have it.
+        OrderingError: the row does not have it.
 
     """
     try:
         value = row[attribute] if isinstance(row, Mapping) else getattr(row, attribute)
     except (KeyError, AttributeError):
         hint = "; use values()" if isinstance(row, tuple) else ""
-        raise ValueError(f"the rows have no {attribute!r}{hint}") from None
+        raise OrderingError(f"the rows have no {attribute!r}{hint}") from None
     if value is None or isinstance(value, _VALUES):
         return value
     if isinstance(value, memoryview):
@@ -90,11 +94,11 @@ def refuse_unpageable(queryset: Any) -> None:
     """See that pages can be cut from a queryset.
 
     Raises:
-        ValueError: they cannot, and why.
+        OrderingError: they cannot, and why.
 
     """
     if not isinstance(queryset, QuerySet):
-        raise ValueError(f"a {type(queryset).__name__} is no queryset")
+        raise OrderingError(f"a {type(queryset).__name__} is no queryset")
     query: Any = queryset.query
     reasons = {
         "a union, intersection or difference": query.combinator,
@@ -104,4 +108,4 @@ def refuse_unpageable(queryset: Any) -> None:
     }
     for what, found in reasons.items():
         if found:
-            raise ValueError(f"no position can be found in {what}")
+            raise OrderingError(f"no position can be found in {what}")

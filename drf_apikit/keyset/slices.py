@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 
 from django.db.models import QuerySet, prefetch_related_objects
 
+from drf_apikit.keyset.items import items_of
 from drf_apikit.keyset.ordering import Ordering, resolve_ordering
 from drf_apikit.keyset.planner import plan
+from drf_apikit.keyset.repetition import repeats_rows
 
 __all__ = ["Slice", "keyset_iterator", "read_slice"]
 
@@ -48,14 +50,17 @@ def read_slice(
     cases, one for each term and each NULL at the most.
 
     Raises:
-        ValueError: rows that lack a column of the ordering.
+        OrderingError: rows that lack a column of the ordering.
 
     """
     way = ordering.reversed() if reverse else ordering
     lookups = queryset._prefetch_related_lookups
-    bare = queryset.prefetch_related(None) if lookups else queryset
+    # A router may name another database each time that it is asked.
+    bare = queryset.using(queryset.db).prefetch_related(None)
     parts = plan(bare, way, position, inclusive=inclusive, few_ties=few_ties)
     rows = _collect(parts, limit + 1)
+    if repeats_rows(bare):
+        rows = _each_once(bare, way, rows, limit + 1)
     more = len(rows) > limit
     del rows[limit:]
     # Once for all parts, and not for the row that only shows that there is more.
@@ -81,14 +86,14 @@ def keyset_iterator(
     works, once for each chunk.
 
     Raises:
-        ValueError: an ordering that has no positions, or a chunk size below 1.
+        OrderingError: an ordering that has no positions.
+        ValueError: a chunk size below 1.
 
     """
     if chunk_size < 1:
         raise ValueError(f"a chunk has at least one row, not {chunk_size}")
-    several = isinstance(ordering, list | tuple)
-    resolved = resolve_ordering(queryset, ordering if several else [ordering])
-    return _iterate(queryset, resolved, chunk_size)
+    pinned = queryset.using(queryset.db)
+    return _iterate(pinned, resolve_ordering(pinned, items_of(ordering)), chunk_size)
 
 
 def _iterate(
@@ -109,6 +114,27 @@ def _collect(parts: Iterable[QuerySet[Any]], wanted: int) -> list[Any]:
         if len(rows) == wanted:
             break
     return rows
+
+
+def _each_once(
+    queryset: QuerySet[Any], way: Ordering, rows: list[Any], wanted: int
+) -> list[Any]:
+    """Drop rows that a filter gave again, and go on until there are enough."""
+    once: list[Any] = []
+    while rows:
+        positions = [way.values_of(row) for row in rows]
+        before = way.values_of(once[-1]) if once else None
+        # Those of one row stand side by side.
+        once += [
+            row
+            for row, position, previous in zip(
+                rows, positions, [before, *positions], strict=False
+            )
+            if position != previous
+        ]
+        full = len(once) >= wanted or len(rows) < wanted
+        rows = [] if full else _collect(plan(queryset, way, positions[-1]), wanted)
+    return once[:wanted]
 
 
 def _changes(begin: tuple[Any, ...] | None, end: tuple[Any, ...] | None) -> bool:

@@ -94,8 +94,10 @@ _LIMITS: Final[Mapping[str, Callable[[Any, int], AbstractContextManager[None]]]]
 
 
 def _is_timeout(cause: BaseException | None) -> bool:
+    # psycopg 3 and 2 call it differently.
+    codes = (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None))
     return (
-        getattr(cause, "sqlstate", None) == _CANCELLED
+        _CANCELLED in codes
         or getattr(cause, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
         or bool(_TIMED_OUT.intersection(getattr(cause, "args", ())[:1]))
     )

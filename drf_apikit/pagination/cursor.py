@@ -15,10 +15,13 @@ from drf_apikit.keyset import (
     Cursor,
     CursorError,
     Ordering,
+    OrderingError,
     Slice,
     Total,
     decode,
+    each_once,
     encode,
+    items_of,
     ordering_of,
     read_slice,
     resolve_ordering,
@@ -80,6 +83,9 @@ class CursorPagination(EnvelopePagination, _Base):
         None, which is the whole list without an envelope, is what DRF's class gives
         where an override of `get_page_size` gives None.
         """
+        if isinstance(queryset, QuerySet):
+            # A router may name another database each time that it is asked.
+            queryset = queryset.using(queryset.db)
         self.request, self.view, self._queryset = request, view, queryset
         self.page_size = self.get_page_size(request)
         if self.page_size is None:
@@ -88,7 +94,8 @@ class CursorPagination(EnvelopePagination, _Base):
         self.first_url = remove_query_param(self.base_url, self.cursor_query_param)
         strategy = self.get_count_strategy(request)
         self.keyset = self._resolve(queryset, request, view)
-        self.scope = scope_of(request, view, self._own_parameters())
+        own = self._own_parameters()
+        self.scope = scope_of(request, view, own, queryset)
         self.cursor = self.decode_cursor(request)
         self.slice = self._read(queryset)
         self._look_around(self.slice)
@@ -113,7 +120,7 @@ class CursorPagination(EnvelopePagination, _Base):
         backend = _ordering_filter(view)
         if backend is not None:
             ordering = backend.get_ordering(request, queryset, view)
-        return _items(ordering or self.ordering or ordering_of(queryset))
+        return items_of(ordering or self.ordering or ordering_of(queryset))
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Read the parameter; None for the first page."""
@@ -180,8 +187,8 @@ class CursorPagination(EnvelopePagination, _Base):
     ) -> Ordering:
         try:
             items = self.get_ordering(request, queryset, view)
-            return resolve_ordering(queryset, _items(items))
-        except ValueError as error:
+            return resolve_ordering(queryset, items_of(items))
+        except OrderingError as error:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> Exception:
@@ -202,8 +209,8 @@ class CursorPagination(EnvelopePagination, _Base):
         own = (default and default(self.view)) or self.ordering
         try:
             own = own or ordering_of(self._queryset)
-            resolve_ordering(self._queryset, _items(own))
-        except ValueError:
+            resolve_ordering(self._queryset, items_of(own))
+        except OrderingError:
             return False
         return True
 
@@ -219,7 +226,7 @@ class CursorPagination(EnvelopePagination, _Base):
                 inclusive=cursor.inclusive,
                 few_ties=cursor.few_ties,
             )
-        except ValueError as error:
+        except OrderingError as error:
             raise self._unusable(error) from error
 
     def _look_around(self, found: Slice) -> None:
@@ -237,7 +244,7 @@ class CursorPagination(EnvelopePagination, _Base):
             return Total(seen, "exact")
         if self.cursor and self.cursor.total and self.cursor.witness == self.witness:
             return self.cursor.total
-        return not_below(self.count_queryset(queryset, strategy), seen)
+        return not_below(self.count_queryset(each_once(queryset), strategy), seen)
 
     def _witness(self, strategy: str) -> str:
         how = (strategy, self._bound())
@@ -262,10 +269,6 @@ _FOREIGN = _(
     "The cursor is of another list, ordering or filter, or of an earlier version of"
     " this API. Start again without it."
 )
-
-
-def _items(ordering: Any) -> tuple[Any, ...]:
-    return tuple(ordering) if isinstance(ordering, list | tuple) else (ordering,)
 
 
 def _ordering_filter(view: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from drf_apikit.keyset import ordered, ordering_of, resolve_ordering
+from drf_apikit.keyset import OrderingError, ordered, ordering_of, resolve_ordering
 
 __all__ = ["tie_broken"]
 
@@ -16,9 +16,9 @@ def tie_broken(queryset: Any) -> Any:
         return queryset
     try:
         items = ordering_of(queryset)
-    except ValueError:
+    except OrderingError:
         return queryset
-    with suppress(ValueError):
+    with suppress(OrderingError):
         return ordered(queryset, resolve_ordering(queryset, items))
     # There are no positions in it, as by JSON, but ties there are.
     query = queryset.query
