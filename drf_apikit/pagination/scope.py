@@ -2,28 +2,23 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
+
+from drf_apikit.pagination.declared import belongs, declared_parameters
 
 if TYPE_CHECKING:
     # DRF imports what its settings name while it imports its views.
     from rest_framework.views import APIView
 
-__all__ = ["declared_parameters", "principal_of", "scope_of", "witness_of"]
-
-#: By the view of a URL, since `as_view()` takes attributes, then class, action and
-#: backend: what one declares is static, and django-filter builds a class to say it.
-_DECLARED: Final[WeakKeyDictionary[Any, dict[Any, frozenset[str]]]] = (
-    WeakKeyDictionary()
-)
+__all__ = ["principal_of", "scope_of", "witness_of"]
 
 
 def scope_of(
-    request: Request, view: "APIView | None", own: Iterable[str | None] = ()
+    request: Request, view: "APIView | None", own: Iterable[str | None], rows: Any
 ) -> str:
     """Tell one list from another: by the URL's arguments and the filters.
 
@@ -31,11 +26,11 @@ def scope_of(
     """
     arguments: dict[str, Any] = dict(getattr(view, "kwargs", None) or {})
     arguments.pop(api_settings.FORMAT_SUFFIX_KWARG or "", None)
-    declared = declared_parameters(view)
+    declared = declared_parameters(view, rows)
     filters = [
         (name, values)
         for name, values in sorted(request.query_params.lists())
-        if name not in own and _belongs(name, declared)
+        if name not in own and belongs(name, declared)
     ]
     return repr((sorted((k, str(v)) for k, v in arguments.items()), filters))
 
@@ -75,34 +70,3 @@ def principal_of(request: Request) -> tuple[str, ...] | None:
         return ("client", str(issuer), str(client))
     known = getattr(user, "is_authenticated", False) or auth is not None
     return None if known else ("anybody",)
-
-
-def declared_parameters(view: "APIView | None") -> frozenset[str]:
-    """Give the names of the query parameters that the view's filter backends read."""
-    names: set[str] = set()
-    match = getattr(getattr(view, "request", None), "resolver_match", None)
-    known = _DECLARED.setdefault(getattr(match, "func", type(view)), {})
-    for backend in getattr(view, "filter_backends", None) or ():
-        key = (type(view), getattr(view, "action", None), backend)
-        if key not in known:
-            known[key] = frozenset(_declared_by(backend(), view))
-        names |= known[key]
-    return frozenset(names)
-
-
-def _declared_by(backend: Any, view: Any) -> Iterator[str]:
-    """Ask a backend as the OpenAPI schema does, or as django-filter wants it."""
-    if hasattr(backend, "get_schema_operation_parameters"):
-        for parameter in backend.get_schema_operation_parameters(view):
-            yield parameter["name"]
-    if hasattr(backend, "get_filterset_class"):
-        filters = backend.get_filterset_class(view, view.get_queryset())
-        yield from getattr(filters, "base_filters", ())
-
-
-def _belongs(name: str, declared: frozenset[str]) -> bool:
-    """Tell whether a filter reads this parameter, maybe with a suffix (`_min`)."""
-    if name in declared:
-        return True
-    parts = name.split("_")
-    return any("_".join(parts[:end]) in declared for end in range(1, len(parts)))
