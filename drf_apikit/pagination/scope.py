@@ -24,7 +24,10 @@ def scope_of(
 
     The paginator's `own` parameters are no filters, whatever their names.
     """
-    arguments: dict[str, Any] = dict(getattr(view, "kwargs", None) or {})
+    # A paginator in a view function is given no view.
+    context = request.parser_context or {}
+    given = getattr(view, "kwargs", None) or context.get("kwargs") or {}
+    arguments: dict[str, Any] = dict(given)
     arguments.pop(api_settings.FORMAT_SUFFIX_KWARG or "", None)
     declared = declared_parameters(view, rows)
     filters = [

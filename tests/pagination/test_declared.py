@@ -171,6 +171,15 @@ def test_a_view_without_a_queryset_is_not_asked_for_it(
     assert response.status_code == 200
 
 
+@pytest.mark.usefixtures("articles")
+def test_a_view_function_is_bound_to_the_arguments_of_its_url(
+    client: APIClient,
+) -> None:
+    text = cursor_of(link_of(client, "/o/0/"))
+    assert client.get(f"/o/0/?cursor={text}").status_code == 200
+    refused(client.get(f"/o/1/?cursor={text}"), foreign=True)
+
+
 def test_the_rows_of_a_view_are_not_asked_for() -> None:
     def get_queryset(_: Any) -> Any:
         raise AssertionError("a query, or a tenant that is looked up")
