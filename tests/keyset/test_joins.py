@@ -124,6 +124,29 @@ def test_counts_are_those_of_the_query_as_it_was() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("remarks")
+@pytest.mark.parametrize("strategy", ["exact", "bounded", "estimated"])
+@pytest.mark.parametrize(
+    "queryset",
+    [
+        REMARKS.annotate(name=F("article__title")),
+        REMARKS.values("article__title"),
+        REMARKS.values("text", "author__name"),
+        REMARKS.annotate(name=F("author__name")).filter(article__score__gt=0),
+    ],
+    ids=["annotation", "values", "two", "filter"],
+)
+def test_what_is_not_joined_is_not_selected(
+    database: str, queryset: QuerySet[Any], strategy: str
+) -> None:
+    total = count_rows(queryset.all(), strategy)
+    if (database, strategy) == ("postgresql", "estimated"):
+        assert total.relation == "approximate"
+    else:
+        assert total == Total(len(queryset.all()), "exact")
+
+
+@pytest.mark.django_db
 @pytest.mark.usefixtures("database", "remarks")
 def test_a_promise_that_nobody_keeps_is_not_believed() -> None:
     article = Article.objects.order_by("pk")[0]

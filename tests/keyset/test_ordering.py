@@ -4,12 +4,17 @@ from typing import Any
 
 import pytest
 from django.apps.registry import Apps
-from django.db import models
-from django.db.models import F, Q
+from django.db import connection, models
+from django.db.models import Count, Exists, F, Q
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
-from drf_apikit.keyset import ordering_of, resolve_ordering
+from drf_apikit.keyset import (
+    items_of,
+    keyset_iterator,
+    ordering_of,
+    resolve_ordering,
+)
 from tests.app.models import Article, Author, Book, Novel, Profile, Seat
 
 
@@ -190,3 +195,58 @@ def test_a_position_is_read_from_a_row() -> None:
         ordering.values_of({"id": 1})
     with pytest.raises(ValueError, match="the rows have no 'title'"):
         ordering.values_of(author)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(F("version") + 7, F("version") + 8), (F("version"), F("score"))],
+    ids=["a value", "a column"],
+)
+def test_an_annotation_is_what_it_means_and_not_its_name(one: Any, other: Any) -> None:
+    first, second = (
+        resolve_ordering(Article.objects.annotate(rank=rank), ["rank"])
+        for rank in (one, other)
+    )
+    assert first.fingerprint() != second.fingerprint()
+
+
+def test_an_annotation_that_is_known_to_be_empty_has_a_meaning() -> None:
+    rows = Article.objects.annotate(some=Exists(Article.objects.none()))
+    assert resolve_ordering(rows, ["some"]).fingerprint()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
+def test_the_name_of_a_unique_column_is_no_promise() -> None:
+    Article.objects.bulk_create(Article(title=f"{n % 3}") for n in range(7))
+    groups = Article.objects.values("title").annotate(id=Count("id"))
+    assert len(list(keyset_iterator(groups, "id", 1))) == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
+def test_groups_do_not_have_the_ordering_of_their_model() -> None:
+    Book.objects.bulk_create(Book(title=f"{n % 3}") for n in range(7))
+    groups = Book.objects.values("title").annotate(n=Count("id"))
+    assert ordering_of(groups) == ()
+    found = keyset_iterator(groups, ordering_of(groups), 2)
+    assert [row["title"] for row in found] == ["0", "1", "2"]
+
+
+def test_a_name_that_comes_again_is_one() -> None:
+    names = ["title", "-title", "title", "title"] * 1000
+    assert items_of(names) == ("title", "-title")
+    assert len(resolve_ordering(Article.objects.all(), names).terms) == 2
+
+
+def test_empty_text_may_be_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Oracle, of which there is none here."""
+    features = connection.features
+    monkeypatch.setattr(features, "interprets_empty_strings_as_nulls", True)
+    rows = Article.objects.only("title", "score")
+    ordering = resolve_ordering(rows, ["title", Lower("title"), "score"])
+    nullable = [term.nullable for term in ordering.terms]
+    assert nullable == [True, True, True, False]
+    article = Article(pk=1, title="", score=0)
+    vars(article)[ordering.terms[1].attribute] = ""
+    assert ordering.values_of(article) == (None, None, 0, 1)

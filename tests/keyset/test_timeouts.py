@@ -118,3 +118,15 @@ def test_mysql_is_told_by_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
         Author.objects.count()
     # MariaDB, which the test has, reads the hint as a comment.
     assert said[0].startswith("SELECT /*+ MAX_EXECUTION_TIME(50) */ COUNT")
+
+
+class Psycopg2Error(Exception):
+    """What psycopg 2 raises says it by another name."""
+
+    pgcode = "57014"
+
+
+@pytest.mark.django_db
+def test_either_driver_of_postgresql_is_understood() -> None:
+    with pytest.raises(StatementTimeoutError), statement_timeout(1000, "default"):
+        raise OperationalError from Psycopg2Error()
