@@ -155,7 +155,7 @@ def test_expressions_walk(name: str) -> None:
 
 @pytest.mark.parametrize("name", AGGREGATES)
 def test_aggregates_walk(name: str) -> None:
-    make_articles(40)
+    make_articles(25)
     aggregate = AGGREGATES[name]
     assert_walks(Author.objects.annotate(found=aggregate), ["-found"], 1)
     by = [placed(F("found"), random.Random(name)), Lower("name")]
@@ -163,7 +163,7 @@ def test_aggregates_walk(name: str) -> None:
 
 
 def test_random_orderings_walk() -> None:
-    make_articles(12)
+    make_articles(9)
     articles = list(Article.objects.all())
     Remark.objects.bulk_create(
         Remark(article=articles[n % 5], author_id=999) for n in range(9)
@@ -177,7 +177,7 @@ def test_random_orderings_walk() -> None:
             output_field=IntegerField(),
         )
     )
-    for index, items in enumerate(orderings(24)):
+    for index, items in enumerate(orderings(12)):
         # A name that comes twice has its first meaning alone.
         assert_walks(annotated.filter(version__lt=3), items, index % 4 + 2)
 

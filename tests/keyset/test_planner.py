@@ -135,7 +135,7 @@ def placements(name: str) -> list[Any]:
 @pytest.mark.parametrize("index", range(6))
 @pytest.mark.parametrize("place", ["leading", "middle", "last", "both"])
 def test_nulls_are_where_they_are_asked_to_be(place: str, index: int) -> None:
-    make_articles(12)
+    make_articles(9)
     score, day = placements("score")[index], placements("day")[-1 - index]
     items: dict[str, list[Any]] = {
         "leading": [score, "version"],

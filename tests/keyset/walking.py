@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -51,7 +50,7 @@ def make_articles(count: int, seed: int = 1) -> None:
 def assert_walks(queryset: Any, items: Sequence[Any], limit: int) -> None:
     """See that all walks give what one ORDER BY gives, and nothing else.
 
-    From both ends to the other; and from each row both ways, up to any limit.
+    From both ends to the other; and from each row one way, up to any limit.
     """
     ordering = resolve(queryset, items)
     keys = [row.pk for row in queryset.order_by(*items, *_key(queryset, items))]
@@ -69,15 +68,13 @@ def assert_walks(queryset: Any, items: Sequence[Any], limit: int) -> None:
         some = rng.randrange(1, len(keys) + 1)
         # It is a hint: a wrong one costs time, and no row.
         hint = rng.random() < 0.5
-        here = Cursor(ordering.values_of(row), False, inclusive, few_ties=hint)
+        reverse = rng.random() < 0.5
+        here = Cursor(ordering.values_of(row), reverse, inclusive, few_ties=hint)
         found = _read(queryset, ordering, some, here)
-        start, stop = index + 1 - inclusive, index + inclusive
-        assert [row.pk for row in found.rows] == keys[start : start + some]
-        assert found.more == (start + some < len(keys))
-        here = replace(here, reverse=True)
-        found = _read(queryset, ordering, some, here)
-        assert [row.pk for row in found.rows] == keys[max(stop - some, 0) : stop]
-        assert found.more == (stop > some)
+        beyond = keys[: index + inclusive] if reverse else keys[index + 1 - inclusive :]
+        near = beyond[-some:] if reverse else beyond[:some]
+        assert [row.pk for row in found.rows] == near
+        assert found.more == (len(beyond) > some)
 
 
 def rows_in_pages(queryset: Any, items: Sequence[Any], limit: int) -> list[list[Any]]:

@@ -21,10 +21,10 @@ ORDERINGS: Final[dict[str, tuple[str, ...]]] = {
     "one way": ("-price", "-title"),
     "relation": ("author__name", "-created"),
 }
-ROWS: Final = 40
+ROWS: Final = 24
 WRITERS: Final = 3
-WRITES: Final = 25
-MIN_WALKS: Final = 4
+WRITES: Final = 15
+MIN_WALKS: Final = 3
 
 
 def walk(
@@ -94,7 +94,7 @@ def test_a_schedule_of_writes_between_pages_loses_nothing(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 @pytest.mark.usefixtures("database")
-@pytest.mark.parametrize("name", ORDERINGS)
+@pytest.mark.parametrize("name", ["ties and nulls", "relation"])
 def test_writers_in_other_transactions_lose_nothing(name: str) -> None:
     make_articles(ROWS)
     before = order(ORDERINGS[name])

@@ -43,9 +43,9 @@ ORDERINGS = list(orderings())
 
 
 def cells() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Give each ordering on each database; in the sample, a pair on one of them."""
+    """Give each ordering on each database; in the sample, several columns on one."""
     for vendor, (index, names) in product(VENDORS, enumerate(ORDERINGS)):
-        if FULL or len(names) != 2 or VENDORS[index % len(VENDORS)] == vendor:
+        if FULL or len(names) < 2 or VENDORS[index % len(VENDORS)] == vendor:
             yield vendor, names
 
 
@@ -119,12 +119,14 @@ def zigzag(articles: List, page: Page, whole: list[Any], size: int) -> None:
     [(("created",), MOMENT), (("-created", "score"), None), (("author",), MOMENT)],
     ids=["a moment", "null", "no author"],
 )
-def test_thousands_of_ties_lose_nothing(names: tuple[str, ...], tie: Any) -> None:
-    Article.objects.bulk_create(Article(created=tie) for _ in range(2100))
+def test_more_than_a_thousand_ties_lose_nothing(
+    names: tuple[str, ...], tie: Any
+) -> None:
+    Article.objects.bulk_create(Article(created=tie) for _ in range(1100))
     Article.objects.bulk_create(Article(score=n) for n in range(10))
     whole = expected(names)
     articles = List(Article.objects.all, names)
-    pages = articles.forward(articles.first(700))
+    pages = articles.forward(articles.first(400))
     assert rows_of(pages) == whole
     assert rows_of(articles.backward(pages[-1])[::-1]) == whole
 
