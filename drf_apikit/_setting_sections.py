@@ -96,8 +96,8 @@ class PaginationSettings:
     )
     count_timeout: int | None = _setting(
         kinds.optional(kinds.integer(1, 600_000)),
-        "Milliseconds that a count may take; then it is tried `bounded`, and in the"
-        " end is what the page shows. None: no limit.",
+        "Milliseconds that a count may take. An exact one is then tried `bounded`, for"
+        " as long again; in the end it is what the page shows. None: no limit.",
         default=None,
     )
     invalid_as_404: bool = _setting(

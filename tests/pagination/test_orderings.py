@@ -12,7 +12,7 @@ from rest_framework.test import APIClient, APIRequestFactory
 
 from drf_apikit.pagination import CursorPagination
 from drf_apikit.testing import assert_problem, walk_pages
-from tests.app.models import Article
+from tests.app.models import Article, Author
 from tests.pagination import api
 from tests.pagination.asking import titles
 
@@ -76,6 +76,25 @@ class OpaqueList(api.OrderedList):
         return opaque()
 
 
+class Broken(Opaque):
+    """A column whose values Python cannot read."""
+
+    def from_db_value(self, value: Any, *_: Any) -> Any:
+        raise ValueError(f"{value!r} is no colour")
+
+
+class BrokenList(api.OrderedList):
+    def get_queryset(self) -> Any:
+        return Article.objects.annotate(colour=Lower("title", output_field=Broken()))
+
+
+class Writers(api.ArticleList):
+    pagination_class = api.Small
+
+    def get_queryset(self) -> Any:
+        return Author.objects.filter(articles__title__in=["x", "y"]).order_by("name")
+
+
 class ByExpression(api.Small):
     ordering = F("title").desc()
 
@@ -87,6 +106,8 @@ urlpatterns = [
     path("json/", api.listed(pagination_class=ByJson)),
     path("plain-filter/", OfPlain.as_view()),
     path("opaque/", OpaqueList.as_view()),
+    path("broken/", BrokenList.as_view()),
+    path("repeated/", Writers.as_view(serializer_class=api.AuthorSerializer)),
     path("by-expression/", api.listed(pagination_class=ByExpression)),
 ]
 
@@ -194,3 +215,24 @@ def test_rows_of_values_list_have_no_names() -> None:
     request = Request(APIRequestFactory().get("/"))
     with pytest.raises(ImproperlyConfigured, match=r"use values\(\)"):
         CursorPagination().paginate_queryset(Article.objects.values_list(), request)
+
+
+@pytest.mark.parametrize("url", ["/broken/", "/broken/?ordering=pk"])
+def test_a_fault_in_the_data_is_nobodys_ordering(client: APIClient, url: str) -> None:
+    Article.objects.create(title="red")
+    response: Any = client.get(url)
+    assert response.status_code == 500
+    assert isinstance(response.exc_info[1], ValueError)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_row_that_a_filter_repeats_is_there_and_counted_once(
+    client: APIClient,
+) -> None:
+    authors = [Author.objects.create(name=name) for name in "abc"]
+    Article.objects.bulk_create(
+        Article(title=title, author=author) for author in authors for title in "xyy"
+    )
+    pages = walk_pages(client, "/repeated/?page_size=1")
+    assert [row["name"] for page in pages for row in page] == ["a", "b", "c"]
+    assert client.get("/repeated/?page_size=1").json()["count"] == 3
