@@ -94,8 +94,8 @@ class CursorPagination(EnvelopePagination, _Base):
         self.first_url = remove_query_param(self.base_url, self.cursor_query_param)
         strategy = self.get_count_strategy(request)
         self.keyset = self._resolve(queryset, request, view)
-        own = self._own_parameters()
-        self.scope = scope_of(request, view, own, queryset)
+        own, more = self._own_parameters(), self.get_scope(request, view)
+        self.scope = scope_of(request, view, own, queryset, more)
         self.cursor = self.decode_cursor(request)
         self.slice = self._read(queryset)
         self._look_around(self.slice)
@@ -121,6 +121,14 @@ class CursorPagination(EnvelopePagination, _Base):
         if backend is not None:
             ordering = backend.get_ordering(request, queryset, view)
         return items_of(ordering or self.ordering or ordering_of(queryset))
+
+    def get_scope(self, request: Request, view: "APIView | None") -> Any:
+        """Name what else the rows depend on, such as a tenant in a header or session.
+
+        Cursors and totals are of that alone. Give a text, a number, or a tuple of
+        these: what counts is `repr()`, which must be the same in each process.
+        """
+        del request, view
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Read the parameter; None for the first page."""
@@ -247,7 +255,7 @@ class CursorPagination(EnvelopePagination, _Base):
         return not_below(self.count_queryset(each_once(queryset), strategy), seen)
 
     def _witness(self, strategy: str) -> str:
-        how = (strategy, self._bound())
+        how = (strategy, self._bound(), self.scope)
         return witness_of(self.request, self._own_parameters(), how)
 
     def _own_parameters(self) -> set[str | None]:

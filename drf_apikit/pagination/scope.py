@@ -18,9 +18,13 @@ __all__ = ["principal_of", "scope_of", "witness_of"]
 
 
 def scope_of(
-    request: Request, view: "APIView | None", own: Iterable[str | None], rows: Any
+    request: Request,
+    view: "APIView | None",
+    own: Iterable[str | None],
+    rows: Any,
+    more: Any = None,
 ) -> str:
-    """Tell one list from another: by the URL's arguments and the filters.
+    """Tell one list from another: by the URL's arguments, the filters, and `more`.
 
     The paginator's `own` parameters are no filters, whatever their names.
     """
@@ -35,7 +39,7 @@ def scope_of(
         for name, values in sorted(request.query_params.lists())
         if name not in own and belongs(name, declared)
     ]
-    return repr((sorted((k, str(v)) for k, v in arguments.items()), filters))
+    return repr((sorted((k, str(v)) for k, v in arguments.items()), filters, more))
 
 
 def witness_of(

@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 from rest_framework.filters import OrderingFilter, SearchFilter
+from rest_framework.request import Request
 from rest_framework.test import APIClient
 
 from drf_apikit.testing import assert_problem
@@ -56,6 +57,17 @@ class AfterPage(api.Small):
     cursor_query_param = "after_page"
 
 
+class OfTenant(api.Small):
+    def get_scope(self, request: Request, _view: Any) -> Any:
+        return request.headers.get("X-Tenant")
+
+
+class OfSession(api.Small):
+    def get_scope(self, request: Request, view: Any) -> Any:
+        assert isinstance(view, api.ArticleList)
+        return {"tenant": (request.headers.get("X-Tenant"), "\ud800")}
+
+
 class FilteredByUrl(api.ArticleList):
     pagination_class = api.Small
     filter_backends = (DjangoFilterBackend,)
@@ -66,6 +78,8 @@ urlpatterns = [
     *api.urlpatterns,
     path("filtered/", Filtered.as_view()),
     path("after-page/", Filtered.as_view(pagination_class=AfterPage)),
+    path("tenants/", api.listed(pagination_class=OfTenant)),
+    path("sessions/", api.listed(pagination_class=OfSession)),
     path("versions/", FilteredByUrl.as_view(filterset_fields=["version"])),
     path("tokens/", FilteredByUrl.as_view(filterset_fields=["token"])),
 ]
@@ -314,6 +328,21 @@ def test_what_is_declared_is_asked_for_each_url(client: APIClient, path: str) ->
         assert client.get(other).status_code == 200
     text = cursor_of(link_of(client, path))
     refused(client.get(f"{path.partition('?')[0]}?cursor={text}"), foreign=True)
+
+
+@pytest.mark.usefixtures("articles")
+@pytest.mark.parametrize("url", ["/tenants/", "/sessions/"])
+def test_a_list_may_be_told_from_another_by_something_else(
+    client: APIClient, url: str
+) -> None:
+    """By a header or a session, which is neither in the URL nor a filter."""
+    link = client.get(url, headers={"X-Tenant": "a"}).json()["next"]
+    assert client.get(link, headers={"X-Tenant": "a"}).status_code == 200
+    refused(client.get(link, headers={"X-Tenant": "b"}), foreign=True)
+    refused(client.get(link), foreign=True)
+    link = client.get(url).json()["next"]
+    assert client.get(link).status_code == 200
+    refused(client.get(link, headers={"X-Tenant": "a"}), foreign=True)
 
 
 @pytest.mark.usefixtures("articles")

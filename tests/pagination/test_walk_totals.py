@@ -6,8 +6,11 @@ from typing import Any, Final
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
-from rest_framework.test import APIClient
+from rest_framework.request import Request
+from rest_framework.test import APIClient, APIRequestFactory
 
 from tests.app.models import Article
 from tests.pagination import api
@@ -224,6 +227,30 @@ def test_a_total_of_another_url_is_not_taken_over(
     query = link_of(client, "/cursor/").partition("?")[2]
     response, _, counts = selects(client, f"{path}?{query}", headers=headers)
     assert (response.status_code, counts) == (200, 1)
+
+
+class OfTenant(api.Small):
+    def get_scope(self, request: Request, _view: Any) -> Any:
+        return request.headers.get("X-Tenant")
+
+
+@pytest.mark.usefixtures("articles")
+def test_a_total_is_of_one_tenant() -> None:
+    """Be it named by a header, and nobody logged in."""
+
+    def page(url: str, **headers: str) -> OfTenant:
+        request = Request(APIRequestFactory().get(url, headers=headers))
+        paginator = OfTenant()
+        paginator.paginate_queryset(Article.objects.all(), request)
+        return paginator
+
+    first = page("/", **{"X-Tenant": "a"})
+    with CaptureQueriesContext(connection) as queries:
+        second = page(first.get_next_link() or "", **{"X-Tenant": "a"})
+    assert (len(queries), second.total.count) == (1, 9)
+    assert second.witness == first.witness
+    others = {first.witness, page("/", **{"X-Tenant": "b"}).witness, page("/").witness}
+    assert len(others) == 3
 
 
 @pytest.mark.usefixtures("articles")
