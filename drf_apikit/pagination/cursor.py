@@ -149,7 +149,7 @@ class CursorPagination(EnvelopePagination, _Base):
         counted = replace(cursor, total=total, witness=self.witness)
         try:
             text = encode(counted, self.keyset, self.scope)
-        except TypeError as error:
+        except (TypeError, UnicodeEncodeError) as error:
             raise self._unusable(error) from error
         # What a cursor is written in needs no quoting.
         first = self.get_first_link()

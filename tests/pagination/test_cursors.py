@@ -8,7 +8,10 @@ from urllib.parse import quote
 
 import django_filters
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import Signer
+from django.db.models import CharField
+from django.db.models.functions import Cast
 from django.urls import path
 from django_filters.rest_framework import DjangoFilterBackend
 from hypothesis import HealthCheck, given
@@ -17,8 +20,9 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
-from rest_framework.test import APIClient
+from rest_framework.test import APIClient, APIRequestFactory
 
+from drf_apikit.pagination import CursorPagination
 from drf_apikit.testing import assert_problem
 from tests.app.models import Article, Author
 from tests.pagination import api
@@ -361,6 +365,29 @@ def test_a_new_secret_key_ends_or_keeps_the_cursors(
     refused(client.get(link), foreign=False)
     settings.SECRET_KEY_FALLBACKS = [old]
     assert client.get(link).status_code == 200
+
+
+# What no cursor can hold
+
+
+def test_a_lone_surrogate_is_the_view_s_fault_and_no_other_failure() -> None:
+    """As some drivers give the text of a column that is not in Unicode."""
+
+    def from_db_value(_: Any, value: str, *_more: Any) -> str:
+        return f"{value}\ud800"
+
+    octets: Any = type("Octets", (CharField,), {"from_db_value": from_db_value})
+
+    class ByText(CursorPagination):
+        ordering = "text"
+        page_size = 1
+
+    Article.objects.bulk_create(Article(title=title) for title in "ab")
+    rows = Article.objects.annotate(text=Cast("title", octets(max_length=9)))
+    paginator = ByText()
+    page = paginator.paginate_queryset(rows, Request(APIRequestFactory().get("/")))
+    with pytest.raises(ImproperlyConfigured, match="surrogates not allowed"):
+        paginator.get_paginated_response(page)
 
 
 # DRF's 404, by choice
