@@ -104,3 +104,14 @@ def test_large_totals_are_grouped_for_the_reader(
         "/cursor/", headers={"accept": "text/html", "accept-language": "de"}
     )
     assert "1.234" in response.content.decode()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_total_for_scripts_is_never_grouped(
+    client: APIClient, settings: Settings, language: str
+) -> None:
+    Article.objects.bulk_create(Article() for _ in range(1234))
+    settings.USE_THOUSAND_SEPARATOR = True
+    headers = {"accept": "text/html", "accept-language": language}
+    response = client.get("/cursor/", headers=headers)
+    assert 'data-count="1234"' in response.content.decode()
