@@ -24,6 +24,7 @@ from drf_apikit.conf import apikit_settings
 from drf_apikit.keyset import Ordering, ordering_of, resolve_ordering
 from drf_apikit.keyset.indexes import missing_index
 from drf_apikit.pagination import CursorPagination, EnvelopePagination
+from drf_apikit.pagination.attributes import Fault, faults
 
 __all__ = ["check_pagination"]
 
@@ -60,9 +61,10 @@ _BOUNDS: Final = (
 def check_pagination(**_: Any) -> list[checks.CheckMessage]:
     """See that the lists of the URL configuration can be walked, and cheaply.
 
-    `E007` an ordering that `CursorPagination` cannot walk; `W005` one that no
-    index of the model serves; `W006` pages that clients make as large as they
-    like, by a paginator of DRF's own.
+    `E007` an ordering that `CursorPagination` cannot walk; `E008` an attribute of
+    a paginator that cannot be used; `W005` an ordering that no index of the model
+    serves; `W006` pages that clients make as large as they like, by a paginator of
+    DRF's own.
     """
     # A faulty setting has an error of its own.
     if not getattr(settings, "ROOT_URLCONF", None) or apikit_settings.faults():
@@ -140,11 +142,13 @@ def _look_at(view: _View) -> list[checks.CheckMessage]:
     paginator = view.get("pagination_class")
     if not isinstance(paginator, type):
         return []
-    if not issubclass(paginator, CursorPagination):
+    if not issubclass(paginator, EnvelopePagination):
         return list(_unbounded(view, paginator))
+    found = [_unusable(paginator, fault) for fault in faults(paginator)]
     # A way of its own to find an ordering may give any.
-    own = paginator.get_ordering is not CursorPagination.get_ordering
-    return [] if own else _walk(view, paginator)
+    reader = getattr(paginator, "get_ordering", None)
+    own = reader is not CursorPagination.get_ordering
+    return found if own else [*found, *_walk(view, paginator)]
 
 
 def _walk(view: _View, paginator: Any) -> list[checks.CheckMessage]:
@@ -181,9 +185,7 @@ def _disconnected(alias: str) -> Iterator[None]:
 
 def _unbounded(view: _View, paginator: type) -> Iterator[checks.CheckMessage]:
     for base, (parameter, bound, reader) in _BOUNDS:
-        own = issubclass(paginator, base) and not issubclass(
-            paginator, EnvelopePagination
-        )
+        own = issubclass(paginator, base)
         # A reader of its own may well have a bound of its own.
         if not own or getattr(paginator, reader) is not getattr(base, reader):
             continue
@@ -195,6 +197,15 @@ def _unbounded(view: _View, paginator: type) -> Iterator[checks.CheckMessage]:
                 " that name in drf_apikit.pagination.",
                 id="drf_apikit.W006",
             )
+
+
+def _unusable(paginator: type, fault: Fault) -> checks.CheckMessage:
+    name = f"{paginator.__module__}.{paginator.__qualname__}.{fault.name}"
+    return checks.Error(
+        f"{name} is {fault.value!r}.",
+        hint=f"Make {name} {fault.remedy}; None asks the settings.",
+        id="drf_apikit.E008",
+    )
 
 
 def _orderings(

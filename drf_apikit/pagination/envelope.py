@@ -17,6 +17,7 @@ from drf_apikit.conf import apikit_settings
 from drf_apikit.exceptions import InvalidPageSize, ParameterError, Problem
 from drf_apikit.http.links import format_links
 from drf_apikit.keyset import STRATEGIES, Total, count_rows
+from drf_apikit.pagination.attributes import COUNTS, SIZES, require
 
 __all__ = [
     "EnvelopePagination",
@@ -52,7 +53,7 @@ class EnvelopePagination(BasePagination):
     template: str | None = "drf_apikit/pager.html"
     #: `exact`, `bounded`, `estimated` or `none`; None asks `COUNT`.
     count_strategy: str | None = None
-    #: What clients may choose; None asks `COUNT_CHOICES`.
+    #: What clients may choose, one or several; None asks `COUNT_CHOICES`.
     count_choices: Any = None
     count_query_param = "count"
     count_query_description = _("How `count` is found.")
@@ -179,9 +180,11 @@ class EnvelopePagination(BasePagination):
         return self.count_bound or apikit_settings.pagination.count_bound
 
     def _count_choices(self) -> list[str]:
+        require(self, COUNTS)
         choices = self.count_choices
         if choices is None:
             choices = apikit_settings.pagination.count_choices
+        choices = [choices] if isinstance(choices, str) else choices
         return [strategy for strategy in STRATEGIES if strategy in choices]
 
     def _read_size(
@@ -205,6 +208,7 @@ class EnvelopePagination(BasePagination):
 
     def _maximum(self, default: int | None, own: int | None) -> int:
         """Give the largest page: what the class says, even if by its default alone."""
+        require(self, SIZES)
         return own or max(apikit_settings.pagination.max_page_size, default or 0)
 
     def _describe_size(

@@ -491,6 +491,54 @@ def test_sizes_without_a_maximum(
         assert message.hint.startswith(f"Set {found} in Pages")
 
 
+@pytest.mark.parametrize(
+    ("base", "own", "remedy"),
+    [
+        (CursorPagination, {"count_strategy": "bogus"}, "one of exact, bounded,"),
+        (CursorPagination, {"count_choices": ("none", "x")}, "a list out of exact,"),
+        (CursorPagination, {"page_size": "25"}, "a whole number from 1;"),
+        (CursorPagination, {"max_page_size": 0}, "a whole number from 1;"),
+        (PageNumberPagination, {"page_size": -1}, "a whole number from 1;"),
+        (PageNumberPagination, {"max_offset": -1}, "a whole number from 0;"),
+        (PageNumberPagination, {"count_bound": 0}, "a whole number from 1;"),
+        (PageNumberPagination, {"count_timeout": 0.5}, "a whole number from 0;"),
+        (LimitOffsetPagination, {"default_limit": True}, "a whole number from 1;"),
+        (LimitOffsetPagination, {"max_limit": 1.0}, "a whole number from 1;"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_attributes_that_cannot_be_used(
+    base: Any, own: dict[str, Any], remedy: str, routed: Checking
+) -> None:
+    view = lists(pagination_class=paginator(base, **own))
+    (error,) = routed(at(view), at(lists(pagination_class=view.pagination_class)))
+    ((attribute, value),) = own.items()
+    assert ids([error]) == ["E008"]
+    assert error.msg == f"{__name__}.Pages.{attribute} is {value!r}."
+    assert error.hint.startswith(f"Make {__name__}.Pages.{attribute} {remedy}")
+
+
+@pytest.mark.parametrize("size", [None, 1, 10_000, property(lambda _: "a secret")])
+@pytest.mark.parametrize(
+    "base", [CursorPagination, LimitOffsetPagination, PageNumberPagination]
+)
+def test_attributes_that_can_be_used(base: Any, size: Any, routed: Checking) -> None:
+    names = ("page_size", "max_page_size", "default_limit", "max_limit", "max_offset")
+    own = dict.fromkeys((*names, "count_bound", "count_timeout"), size)
+    own |= {"count_strategy": "none", "count_choices": "bounded"}
+    assert routed(at(lists(pagination_class=paginator(base, **own)))) == []
+    own = {"max_offset": 0, "count_timeout": 0, "count_choices": ()}
+    assert routed(at(lists(pagination_class=paginator(base, **own)))) == []
+
+
+def test_each_fault_is_told_whatever_else_is_wrong(routed: Checking) -> None:
+    own = {"page_size": 0, "count_strategy": "x", "ordering": "-created"}
+    first = lists(pagination_class=paginator(**own))
+    assert ids(routed(at(first))) == ["E008", "E008", "W005"]
+    theirs = paginator(drf.PageNumberPagination, page_size=0, count_strategy="x")
+    assert routed(at(lists(pagination_class=theirs))) == []
+
+
 def test_faulty_settings_have_errors_of_their_own(
     routed: Checking, settings: Any
 ) -> None:
