@@ -43,8 +43,8 @@ def test_of_several_writers_one_wins(
 
 
 def test_no_exception_breaks_the_handler(capsys: pytest.CaptureFixture[str]) -> None:
-    assert failures.run(rounds=300, seed=1) == 0
-    assert "failures --seed 1: ok: 300 rounds" in capsys.readouterr().out
+    assert failures.run(rounds=120, seed=1) == 0
+    assert "failures --seed 1: ok: 120 rounds" in capsys.readouterr().out
 
 
 def test_what_is_wrong_ends_a_run_with_an_error(
@@ -112,15 +112,33 @@ def test_a_race_without_a_common_tag_has_no_single_winner(
 def test_pages_lose_nothing_and_no_forged_cursor_passes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert pagination.run("it", 1, orderings=6, live_schedules=6, forged=300) == 0
+    assert pagination.run("it", 1, orderings=4, live_schedules=5, forged=120) == 0
     line = capsys.readouterr().out
-    assert line.startswith("pagination on it --seed 1: ok: 6 orderings, ")
+    assert line.startswith("pagination on it --seed 1: ok: 4 orderings, ")
     assert not Article.objects.exists()
 
 
 def test_the_whole_matrix_has_every_ordering_once() -> None:
     found = [walks.in_words(items) for items in walks.all_orderings()]
     assert len(found) == len(set(found)) == 1 + 52 + 2432 + 2592
+
+
+@pytest.mark.parametrize(("triples", "number"), [(3, 1 + 52 + 2432 + 432), (2, 2485)])
+def test_triples_are_of_as_many_columns_as_wanted(triples: int, number: int) -> None:
+    assert len(walks.all_orderings(triples)) == number
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("zigzag_all", [False, True])
+def test_the_whole_matrix_goes_to_and_fro_at_every_page_size(zigzag_all: bool) -> None:
+    with walks.rows(walks.ROWS, seed=1):
+        found = walks.walk(("score",), random.Random(1), zigzag_all=zigzag_all)
+    there = sum(-(-walks.ROWS // size) for size in range(1, walks.ROWS + 2))
+    zigzagged = walks.ROWS + 1 if zigzag_all else 1
+    # The last page forward is the first one backward.
+    straight = 2 * there - (walks.ROWS + 1)
+    assert found["pages"] == straight + walks.ZIGZAG * zigzagged
+    assert not any(found[what] for what in walks.WRONG)
 
 
 def first_column(

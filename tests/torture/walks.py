@@ -15,6 +15,7 @@ from tests.app.models import Article
 from tests.pagination.walking import COLUMNS, List, Page, make_articles
 
 __all__ = [
+    "KINDS",
     "LIVE_ROWS",
     "ROWS",
     "WRONG",
@@ -56,10 +57,14 @@ def spellings(name: str) -> list[Any]:
     ]
 
 
-def all_orderings() -> list[Items]:
-    """Give none, each column and pair in each spelling, and triples of each kind."""
+def all_orderings(triples: int = len(KINDS)) -> list[Items]:
+    """Give none, each column and pair in each spelling, and triples of so many columns.
+
+    The first of these are of each kind.
+    """
+    kinds = [*KINDS, *(name for name in COLUMNS if name not in KINDS)]
     several = [((),), permutations(COLUMNS, 1), permutations(COLUMNS, 2)]
-    names: Iterable[Any] = chain(*several, permutations(KINDS, 3))
+    names: Iterable[Any] = chain(*several, permutations(kinds[:triples], 3))
     found = (product(*map(spellings, columns)) for columns in names)
     return list(chain.from_iterable(found))
 
@@ -82,14 +87,20 @@ def articles(items: Items) -> List:
     return List(Article.objects.all, items)
 
 
-def walk(items: Items, rng: random.Random, make: MakeList = articles) -> Counter[str]:
-    """Walk at each page size, forward, backward and to and fro; give what is wrong.
+def walk(
+    items: Items,
+    rng: random.Random,
+    make: MakeList = articles,
+    *,
+    zigzag_all: bool = False,
+) -> Counter[str]:
+    """Walk at each page size, forward and backward; give what is wrong.
 
-    Beside it the number of `pages`.
+    To and fro at one of the sizes, or at all. Beside it the number of `pages`.
     """
     whole, found = expected(items), make(items)
     sizes = range(1, len(whole) + 2)
-    zigzagged = rng.choice(sizes)
+    zigzagged = sizes if zigzag_all else [rng.choice(sizes)]
     wrong: Counter[str] = Counter()
     for size in sizes:
         try:
@@ -102,7 +113,7 @@ def walk(items: Items, rng: random.Random, make: MakeList = articles) -> Counter
         chunks = [whole[n : n + size] for n in range(0, len(whole), size)]
         wrong["misordered"] += [page.rows for page in pages] != chunks
         wrong["pages"] += len(pages) + len(back) - 1
-        if size == zigzagged:
+        if size in zigzagged:
             wrong += _zigzag(found, pages[0], whole, size, rng)
     return wrong
 
