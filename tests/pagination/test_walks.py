@@ -54,12 +54,8 @@ def in_words(value: str | tuple[str, ...]) -> str:
 
 
 def sizes_of(names: tuple[str, ...]) -> list[int]:
-    """Give the page sizes of an ordering, one or two in turn out of all."""
-    some = 2 if len(names) < 2 else 1
-    start = ORDERINGS.index(names) * some
-    return [
-        SIZES[(start + n) % len(SIZES)] for n in range(len(SIZES) if FULL else some)
-    ]
+    """Give the page sizes of an ordering: all, or one in turn."""
+    return list(SIZES) if FULL else [SIZES[ORDERINGS.index(names) % len(SIZES)]]
 
 
 def expected(names: tuple[str, ...]) -> list[Any]:
