@@ -28,8 +28,9 @@ def scope_of(
 
     The paginator's `own` parameters are no filters, whatever their names.
     """
-    # A paginator in a view function is given no view.
+    # A paginator that is used by hand may be given no view.
     context = request.parser_context or {}
+    view = view or context.get("view")
     given = getattr(view, "kwargs", None) or context.get("kwargs") or {}
     arguments: dict[str, Any] = dict(given)
     arguments.pop(api_settings.FORMAT_SUFFIX_KWARG or "", None)

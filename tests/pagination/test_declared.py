@@ -70,13 +70,15 @@ class Manual(APIView):
     filter_backends: Any = (DjangoFilterBackend,)
     filterset_class: Any = None
     filterset_fields: Any = None
+    told = True
 
     def get(self, request: Request) -> Response:
         rows = Article.objects.all()
         for backend in self.filter_backends:
             rows = backend().filter_queryset(request, rows, self)
         paginator = api.Small()
-        page = paginator.paginate_queryset(rows.values("id"), request, view=self)
+        view = self if self.told else None
+        page = paginator.paginate_queryset(rows.values("id"), request, view=view)
         return paginator.get_paginated_response(page)
 
 
@@ -95,6 +97,7 @@ urlpatterns = [
     path("manual/", Manual.as_view()),
     path("manual-class/", Manual.as_view(filterset_class=BY_VERSION)),
     path("manual-fields/", Manual.as_view(filterset_fields=["version"])),
+    path("manual-untold/", Manual.as_view(filterset_class=BY_VERSION, told=False)),
     path("o/<int:order>/", by_hand),
 ]
 
@@ -156,7 +159,9 @@ def test_nothing_is_kept_of_what_is_made_for_a_request() -> None:
 
 
 @pytest.mark.usefixtures("articles")
-@pytest.mark.parametrize("name", ["manual", "manual-class", "manual-fields"])
+@pytest.mark.parametrize(
+    "name", ["manual", "manual-class", "manual-fields", "manual-untold"]
+)
 def test_a_view_without_a_queryset_is_not_asked_for_it(
     client: APIClient, name: str
 ) -> None:
