@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.apps.registry import Apps
 from django.db import connection, models
-from django.db.models import Count, Exists, F, Q
+from django.db.models import Count, Exists, F, Q, Subquery
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
@@ -210,9 +210,14 @@ def test_an_annotation_is_what_it_means_and_not_its_name(one: Any, other: Any) -
     assert first.fingerprint() != second.fingerprint()
 
 
+@pytest.mark.django_db
 def test_an_annotation_that_is_known_to_be_empty_has_a_meaning() -> None:
-    rows = Article.objects.annotate(some=Exists(Article.objects.none()))
-    assert resolve_ordering(rows, ["some"]).fingerprint()
+    nothing = Article.objects.none()
+    by_none = Article.objects.annotate(some=Subquery(nothing.values("id")))
+    by_false = Article.objects.annotate(some=Exists(nothing))
+    first, second = (resolve_ordering(rows, ["some"]) for rows in (by_none, by_false))
+    assert first.fingerprint() != second.fingerprint()
+    assert list(keyset_iterator(by_none, "some")) == []
 
 
 @pytest.mark.django_db
