@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rest_framework.request import Request
 
+from drf_apikit.callers import principal_of
 from drf_apikit.conf import apikit_settings, load
 from drf_apikit.exceptions import IdempotencyKeyMalformed
 from drf_apikit.http.fields import parse_string_or_token
@@ -46,7 +47,7 @@ def read_key(request: Request) -> str | None:
 
 def resolve_scope(request: Request, key: str) -> str | None:
     """Give the digest that names the record; None for an anonymous caller."""
-    principal = _principal(request)
+    principal = principal_of(request)
     if principal is None:
         return None
     # The path, not the arguments that were made of it: an argument can be any
@@ -67,19 +68,6 @@ def digest(parts: Iterable[Any]) -> str:
         raw = part if isinstance(part, bytes) else str(part).encode(errors="replace")
         sha256.update(len(raw).to_bytes(8, "big") + raw)
     return sha256.hexdigest()
-
-
-def _principal(request: Request) -> tuple[str, ...] | None:
-    """Tell who asks: a user of this project, or the client of a token."""
-    user = request.user
-    if getattr(user, "pk", None) is not None:
-        kind = getattr(user, "_meta", None) or type(user)
-        return ("user", str(kind), str(user.pk))
-    issuer = getattr(request.auth, "issuer", None)
-    client = getattr(request.auth, "client_id", None)
-    if issuer is not None and client is not None:
-        return ("client", str(issuer), str(client))
-    return None
 
 
 def _tenant(request: Request) -> str:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
+from drf_apikit.callers import principal_of
 from drf_apikit.pagination.declared import belongs, declared_parameters
 
 if TYPE_CHECKING:
     # DRF imports what its settings name while it imports its views.
     from rest_framework.views import APIView
 
-__all__ = ["principal_of", "scope_of", "witness_of"]
+__all__ = ["scope_of", "witness_of"]
 
 
 def scope_of(
@@ -53,7 +54,7 @@ def witness_of(
     model. Empty where it cannot be told who asks.
     """
     principal = principal_of(request)
-    if principal is None:
+    if principal is None and _is_somebody(request):
         return ""
     ignored = {*own, api_settings.URL_FORMAT_OVERRIDE}
     parameters = [
@@ -67,14 +68,7 @@ def witness_of(
     return base64.urlsafe_b64encode(digest).decode()
 
 
-def principal_of(request: Request) -> tuple[str, ...] | None:
-    """Tell who asks: a user, the client of a token, or anybody; None if unknown."""
-    user, auth = request.user, request.auth
-    if getattr(user, "pk", None) is not None:
-        kind = getattr(user, "_meta", None) or type(user)
-        return ("user", str(kind), str(user.pk))
-    issuer, client = getattr(auth, "issuer", None), getattr(auth, "client_id", None)
-    if issuer is not None and client is not None:
-        return ("client", str(issuer), str(client))
-    known = getattr(user, "is_authenticated", False) or auth is not None
-    return None if known else ("anybody",)
+def _is_somebody(request: Request) -> bool:
+    """Tell a caller whom we cannot name from anybody."""
+    known = getattr(request.user, "is_authenticated", False)
+    return bool(known) or request.auth is not None
