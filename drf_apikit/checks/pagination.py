@@ -21,7 +21,7 @@ from rest_framework import pagination
 from rest_framework.generics import GenericAPIView
 
 from drf_apikit.conf import apikit_settings
-from drf_apikit.keyset import Ordering, ordering_of, resolve_ordering
+from drf_apikit.keyset import Ordering, items_of, ordering_of, resolve_ordering
 from drf_apikit.keyset.indexes import missing_index
 from drf_apikit.pagination import CursorPagination, EnvelopePagination
 from drf_apikit.pagination.attributes import Fault, faults
@@ -219,8 +219,7 @@ def _orderings(
             yield _refused(view, "its queryset", error, "Paginate another queryset.")
         return
     default = view.get("ordering") if view.backend else None
-    default = default or paginator.ordering or own
-    items = default if isinstance(default, list | tuple) else (default,)
+    items = items_of(default or paginator.ordering or own)
     remedy = "Order by columns or expressions of numbers, times, texts or booleans."
     yield from _ordering(view, rows, items, remedy)
     remedy = "Take it out of `ordering_fields`: whoever asks for it is answered 400."

@@ -36,11 +36,9 @@ class Item:
 def items_of(ordering: Any) -> tuple[Any, ...]:
     """Take one item or several; a name that comes again cannot order any more."""
     several = ordering if isinstance(ordering, list | tuple) else (ordering,)
-    return tuple(
-        item
-        for index, item in enumerate(several)
-        if not isinstance(item, str) or item not in several[:index]
-    )
+    # By key, since the client decides how many names there are.
+    found = {item if isinstance(item, str) else id(item): item for item in several}
+    return tuple(found.values())
 
 
 def read_item(given: Any) -> Item:

@@ -255,3 +255,22 @@ def test_empty_text_may_be_null(monkeypatch: pytest.MonkeyPatch) -> None:
     article = Article(pk=1, title="", score=0)
     vars(article)[ordering.terms[1].attribute] = ""
     assert ordering.values_of(article) == (None, None, 0, 1)
+
+
+class Counted(str):
+    """A name that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        type(self).compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_many_names_cost_no_more_than_each_of_them() -> None:
+    names = [Counted(f"{n % 1000}") for n in range(2000)]
+    assert len(items_of(names)) == 1000
+    assert 1000 <= Counted.compared <= 3000
