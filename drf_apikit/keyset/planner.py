@@ -103,7 +103,7 @@ def plan(
         parts = iter([_Part(alternatives(terms, position, inclusive=inclusive), terms)])
     # MariaDB's HAVING knows columns that are selected, and no expression of others.
     elif dialect.alternatives and not base.query.group_by:
-        parts = _alternatives(terms, position, inclusive=inclusive)
+        parts = _alternatives(terms, position, dialect, inclusive=inclusive)
     else:
         parts = _branches(terms, position, dialect, inclusive=inclusive)
     return (_query(base, part) for part in parts)
@@ -215,7 +215,11 @@ def _run(terms: Sequence[Term], end: int) -> int:
 
 
 def _alternatives(
-    terms: Sequence[Term], position: Sequence[Any], *, inclusive: bool
+    terms: Sequence[Term],
+    position: Sequence[Any],
+    dialect: Dialect,
+    *,
+    inclusive: bool,
 ) -> Iterator[_Part]:
     """Give one range that takes all alternatives; NULLs of the first term apart.
 
@@ -237,9 +241,7 @@ def _alternatives(
         known = replace(first, nullable=False)
         yield _Part(alternatives([known, *rest], position, inclusive=inclusive), plain)
         if nulls_last:
-            yield from _from_start(
-                rest, (), is_null(first, null=True), _DIALECTS["mysql"]
-            )
+            yield from _from_start(rest, (), is_null(first, null=True), dialect)
     else:
         yield _Part(alternatives(terms, position, inclusive=inclusive), terms)
 

@@ -99,7 +99,8 @@ class CursorPagination(EnvelopePagination, _Base):
         self.cursor = self.decode_cursor(request)
         self.slice = self._read(queryset)
         self._look_around(self.slice)
-        self.witness = self._witness(strategy)
+        how = (strategy, self._bound(), self.scope)
+        self.witness = witness_of(request, own, how)
         self.total = self._count(queryset, strategy)
         self.page = self.slice.rows
         several = self.has_previous or self.has_next
@@ -253,10 +254,6 @@ class CursorPagination(EnvelopePagination, _Base):
         if self.cursor and self.cursor.total and self.cursor.witness == self.witness:
             return self.cursor.total
         return not_below(self.count_queryset(each_once(queryset), strategy), seen)
-
-    def _witness(self, strategy: str) -> str:
-        how = (strategy, self._bound(), self.scope)
-        return witness_of(self.request, self._own_parameters(), how)
 
     def _own_parameters(self) -> set[str | None]:
         own = {self.cursor_query_param, self.page_size_query_param}

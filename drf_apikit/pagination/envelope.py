@@ -1,5 +1,6 @@
 """What every paginator of this package answers with: envelope, links, controls."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 
-class EnvelopePagination(BasePagination):
+class EnvelopePagination(BasePagination, ABC):
     """Page size, total, links and schema, the same for all paginators.
 
     The answer is `{"count", "count_relation", "next", "previous", "results"}`
@@ -74,21 +75,21 @@ class EnvelopePagination(BasePagination):
         """The number of rows as far as it is known; `total` has its relation."""
         return self.total.count
 
+    @abstractmethod
     def get_first_link(self) -> str | None:
         """Give the URL of the first page."""
-        raise NotImplementedError
 
+    @abstractmethod
     def get_previous_link(self) -> str | None:
         """Give the URL of the page before this one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def get_next_link(self) -> str | None:
         """Give the URL of the page behind this one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def get_last_link(self) -> str | None:
         """Give the URL of the last page; None if it is not known."""
-        raise NotImplementedError
 
     def get_links(self) -> dict[str, str]:
         """Give the targets by their relation types, as in the `Link` header."""
@@ -190,12 +191,11 @@ class EnvelopePagination(BasePagination):
     def _read_size(
         self, request: Request, name: str | None, default: int | None, own: int | None
     ) -> int:
-        """Read the size of the page strictly: what is not understood is refused."""
+        """Read the size strictly: what is not understood is refused."""
         maximum = self._maximum(default, own)
         asked = None if name is None else request.query_params.get(name)
         if asked is None:
-            size = default or apikit_settings.pagination.page_size
-            return min(size or api_settings.PAGE_SIZE or maximum, maximum)
+            return self._usual(default, maximum)
         clamp = self.clamp_page_size
         if clamp is None:
             clamp = apikit_settings.pagination.clamp_page_size
@@ -211,18 +211,22 @@ class EnvelopePagination(BasePagination):
         require(self, SIZES)
         return own or max(apikit_settings.pagination.max_page_size, default or 0)
 
+    def _usual(self, default: int | None, maximum: int) -> int:
+        """Give the size of a page when the client asks for none."""
+        size = default or apikit_settings.pagination.page_size or api_settings.PAGE_SIZE
+        return min(size or maximum, maximum)
+
     def _describe_size(
         self, name: str | None, description: Any, default: int | None, own: int | None
     ) -> list[dict[str, Any]]:
         if name is None:
             return []
         maximum = self._maximum(default, own)
-        size = default or apikit_settings.pagination.page_size or api_settings.PAGE_SIZE
         schema = {
             "type": "integer",
             "minimum": 1,
             "maximum": maximum,
-            "default": min(size or maximum, maximum),
+            "default": self._usual(default, maximum),
         }
         return [describe(name, description, schema)]
 

@@ -29,7 +29,7 @@ class ByPage(PageNumberPagination):
     max_page_size = 20
 
 
-KINDS: Final = {"cursor": ByCursor, "offset": ByOffset, "page": ByPage}
+KINDS: Final[dict[str, Any]] = {"cursor": ByCursor, "offset": ByOffset, "page": ByPage}
 
 
 def each(suffix: str, **attributes: Any) -> list[Any]:
