@@ -28,7 +28,12 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from tests.databases import VENDORS, Databases
-from tests.services import Service, UnavailableError, start
+from tests.services import (
+    Service,
+    UnavailableError,
+    require_mariadb_driver,
+    start,
+)
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -68,6 +73,14 @@ class Services:
         if reason := self.missing.get(name):
             self.refuse(name, reason)
         return self._running[name].url
+
+    def require_driver(self, vendor: str) -> None:
+        """Skip the test, or fail it in CI, if Django lacks what MySQL's class needs."""
+        try:
+            if vendor == "mysql":
+                require_mariadb_driver()
+        except UnavailableError as error:
+            self.refuse("mariadb", str(error))
 
     def refuse(self, name: str, reason: str) -> NoReturn:
         """Skip or fail the test for want of a server."""

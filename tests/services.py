@@ -28,7 +28,13 @@ import redis
 
 from tests.sandbox import Sandbox, server_path
 
-__all__ = ["STARTERS", "Service", "UnavailableError", "start"]
+__all__ = [
+    "STARTERS",
+    "Service",
+    "UnavailableError",
+    "require_mariadb_driver",
+    "start",
+]
 
 POSTGRESQL_FOLDER: Final = Path("/usr/lib/postgresql")
 POSTGRESQL_OPTIONS: Final = {
@@ -105,12 +111,17 @@ def _postgresql(sandbox: Sandbox) -> str:
     return url(sandbox.serve(command, answers, stop_signal="INT"))
 
 
-def _mariadb(sandbox: Sandbox) -> str:
+def require_mariadb_driver() -> None:
+    """See that Django can talk to MariaDB; raise `UnavailableError` if not."""
     if importlib.util.find_spec("MySQLdb") is None:
         raise UnavailableError(
             "mysqlclient is not installed: install the extra [mariadb], which needs"
             " the headers of MariaDB (Debian: libmariadb-dev)."
         )
+
+
+def _mariadb(sandbox: Sandbox) -> str:
+    require_mariadb_driver()
     driver = importlib.import_module("MySQLdb")
     remedy = "install MariaDB (Debian: mariadb-server-core) or set TEST_MARIADB_URL."
     server = _installed(remedy, "mariadbd")

@@ -41,6 +41,7 @@ from drf_apikit.pagination import (
     PageNumberPagination,
 )
 from tests.app.models import Article, Author, Book
+from tests.conftest import Services
 
 ENGINES = {
     "sqlite": "django.db.backends.sqlite3",
@@ -56,9 +57,12 @@ Checking = Callable[..., list[Any]]
 
 @pytest.fixture(params=ENGINES)
 def nowhere(
-    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
+    request: pytest.FixtureRequest,
+    django_db_blocker: DjangoDbBlocker,
+    services: Services,
 ) -> Iterator[Any]:
     """Make `default` a database that is nowhere, and let whoever likes ask it."""
+    services.require_driver(request.param)
     settings: Any = {"ENGINE": ENGINES[request.param], "NAME": "/nowhere/at/all"}
     before = connections[DEFAULT_DB_ALIAS]
     wrapper = ConnectionHandler({DEFAULT_DB_ALIAS: settings})[DEFAULT_DB_ALIAS]

@@ -20,6 +20,7 @@ from django.test.utils import isolate_apps
 from drf_apikit.keyset import plan, resolve_ordering
 from drf_apikit.keyset.indexes import missing_index
 from tests.app.models import Article, Author, Profile, Seat
+from tests.conftest import Services
 
 ENGINES = {
     "sqlite": "django.db.backends.sqlite3",
@@ -37,9 +38,10 @@ Making = Callable[..., Any]
 
 
 @pytest.fixture(params=ENGINES)
-def vendor(request: pytest.FixtureRequest) -> Iterator[str]:
+def vendor(request: pytest.FixtureRequest, services: Services) -> Iterator[str]:
     """Make `default` a database of this kind that is nowhere."""
     name: str = request.param
+    services.require_driver(name)
     settings: Any = {"ENGINE": ENGINES[name], "NAME": "nowhere"}
     before = connections[DEFAULT_DB_ALIAS]
     nowhere = ConnectionHandler({DEFAULT_DB_ALIAS: settings})[DEFAULT_DB_ALIAS]
