@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, field
 from typing import Any
 
 from drf_apikit.jose import KeySet, KeySetError, parse_key_set
@@ -14,7 +15,10 @@ __all__ = [
     "integer",
     "key_set",
     "mapping",
+    "model_labels",
     "optional",
+    "setting",
+    "share",
     "strings",
     "text",
     "url",
@@ -24,6 +28,19 @@ __all__ = [
 Kind = Callable[[Any], Any]
 
 _URL = re.compile(r"https?://[^\s\\/?#@]+(/[^\s\\?#]*)?(?P<query>\?[^\s\\#]*)?")
+
+_LABEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", re.ASCII)
+
+
+def setting(kind: Kind, doc: str, *, default: Any = MISSING) -> Any:
+    """Declare a field of a section; its metadata has the kind and the reference.
+
+    An empty dict comes out of a factory, a new one each time.
+    """
+    metadata = {"kind": kind, "doc": doc}
+    if default == {}:
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 def integer(minimum: int, maximum: int) -> Kind:
@@ -36,6 +53,14 @@ def integer(minimum: int, maximum: int) -> Kind:
         return int(value)
 
     return parse
+
+
+def share(value: Any) -> float:
+    """Accept numbers from 0 to 1; a bool is not a number."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= 1:
+        raise ValueError("a number from 0 to 1")
+    return float(value)
 
 
 def flag(value: Any) -> bool:
@@ -83,6 +108,18 @@ def strings(remedy: str, allowed: Collection[str] | None = None) -> Kind:
         return frozenset(listed)
 
     return parse
+
+
+def model_labels(value: Any) -> frozenset[str]:
+    """Accept a list of `app_label.ModelName`; gives them in lower case.
+
+    The models are looked up later, when all of them are there.
+    """
+    remedy = "a list of models such as 'auth.User'"
+    labels: frozenset[str] = strings(remedy)(value)
+    if not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError(remedy)
+    return frozenset(label.lower() for label in labels)
 
 
 def key_set(value: Any) -> KeySet:

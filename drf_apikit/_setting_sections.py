@@ -1,15 +1,12 @@
-"""The sections of `DRF_APIKIT` as frozen dataclasses.
-
-A field's metadata has its kind and its line in the reference.
-"""
+"""The sections of `DRF_APIKIT` as frozen dataclasses."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from drf_apikit import _setting_kinds as kinds
-from drf_apikit.jose import KeySet
-from drf_apikit.jose.algorithms import ALGORITHMS
+from drf_apikit._setting_issuers import AuthenticationSettings, IssuerSettings
+from drf_apikit._setting_kinds import setting
 
 __all__ = [
     "SECTIONS",
@@ -26,14 +23,6 @@ _MIB = 1024 * 1024
 _COUNTS = ("exact", "bounded", "estimated", "none")
 
 
-def _setting(kind: kinds.Kind, doc: str, *, default: Any = MISSING) -> Any:
-    """Declare a field; an empty dict comes out of a factory, a new one each time."""
-    metadata = {"kind": kind, "doc": doc}
-    if default == {}:
-        return field(default_factory=dict, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
 def _is_type_base(value: str) -> bool:
     return value.startswith(("https://", "http://", "/")) and value.endswith("/")
 
@@ -46,61 +35,57 @@ def _paths(value: Any) -> frozenset[str]:
     return paths
 
 
-def _is_quotable(value: str) -> bool:
-    return value.isascii() and value.isprintable() and not set(value) & {'"', "\\"}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaginationSettings:
     """Section `PAGINATION`."""
 
-    page_size: int | None = _setting(
+    page_size: int | None = setting(
         kinds.optional(kinds.integer(1, 10_000)),
         "Rows of a page when the client asks for no size. None: the `PAGE_SIZE` of"
         " `REST_FRAMEWORK`, and `MAX_PAGE_SIZE` where that is None too.",
         default=None,
     )
-    max_page_size: int = _setting(
+    max_page_size: int = setting(
         kinds.integer(1, 10_000),
         "The most rows that a client can ask for.",
         default=100,
     )
-    clamp_page_size: bool = _setting(
+    clamp_page_size: bool = setting(
         kinds.flag,
         "Whether a number that is no size of a page is read as the nearest one,"
         " instead of being refused with 400.",
         default=False,
     )
-    max_offset: int = _setting(
+    max_offset: int = setting(
         kinds.integer(0, 1_000_000_000),
         "The most rows that the limit/offset and page number paginators skip: the"
         " database reads all of them.",
         default=10_000,
     )
-    count: str = _setting(
+    count: str = setting(
         kinds.choice(*_COUNTS),
         "How `count` is found: `exact`; `bounded`, which stops at `COUNT_BOUND`;"
         " `estimated` by PostgreSQL's planner, elsewhere `bounded`; or `none`.",
         default="exact",
     )
-    count_choices: frozenset[str] = _setting(
+    count_choices: frozenset[str] = setting(
         kinds.strings(f"a list out of {', '.join(_COUNTS)}", _COUNTS),
         "What a client may choose by the parameter `count`. Not set: there is no such"
         " parameter.",
         default=frozenset(),
     )
-    count_bound: int = _setting(
+    count_bound: int = setting(
         kinds.integer(1, 100_000_000),
         "Where a `bounded` count stops.",
         default=10_000,
     )
-    count_timeout: int | None = _setting(
+    count_timeout: int | None = setting(
         kinds.optional(kinds.integer(1, 600_000)),
         "Milliseconds that a count may take. An exact one is then tried `bounded`, for"
         " as long again; in the end it is what the page shows. None: no limit.",
         default=None,
     )
-    invalid_as_404: bool = _setting(
+    invalid_as_404: bool = setting(
         kinds.flag,
         "Whether a cursor, page or offset that is not valid is answered with 404, as"
         " by DRF's own classes, instead of a 400 problem that names the parameter.",
@@ -112,26 +97,26 @@ class PaginationSettings:
 class ProblemsSettings:
     """Section `PROBLEMS`."""
 
-    type_base: str = _setting(
+    type_base: str = setting(
         kinds.text(
             "an absolute URI or a path from the root, ending in '/'", _is_type_base
         ),
         "What stands before the slug in `type` (RFC 9457 section 3.1.1).",
         default="/problems/",
     )
-    max_errors: int = _setting(
+    max_errors: int = setting(
         kinds.integer(1, 10_000),
         "The most entries of `errors` in one document; `errors_total` has the rest.",
         default=100,
     )
 
-    paths: frozenset[str] | None = _setting(
+    paths: frozenset[str] | None = setting(
         kinds.optional(_paths),
         "Where Django's own error views answer with problems; elsewhere they show"
         " Django's pages. None: everywhere, unless a browser asks for a page.",
         default=None,
     )
-    database_errors_as_503: bool = _setting(
+    database_errors_as_503: bool = setting(
         kinds.flag,
         "Whether an operational error of the database is answered with 503 and"
         " Retry-After rather than with 500. It is logged and signalled all the same.",
@@ -143,10 +128,56 @@ class ProblemsSettings:
 class ConditionalSettings:
     """Section `CONDITIONAL`."""
 
-    require_preconditions: bool = _setting(
+    require_preconditions: bool = setting(
         kinds.flag,
         "Whether PUT, PATCH and DELETE without If-Match are answered with 428.",
         default=False,
+    )
+    accept_weak_if_match: bool = setting(
+        kinds.flag,
+        "Whether If-Match takes our tags also where a layer that compresses has made"
+        " them weak, which RFC 9110 section 13.1.1 does not.",
+        default=False,
+    )
+    put_validators: str = setting(
+        kinds.choice("never", "always"),
+        "Whether the answer to a PUT has the new `ETag`: `never`, as RFC 9110 section"
+        " 9.3.4 says of content that the server may have changed, or `always`.",
+        default="never",
+    )
+    verify_sample_rate: float = setting(
+        kinds.share,
+        "The share of 304s, decided by anything cheaper than the bytes, for which these"
+        " are rendered and compared all the same. 1 in tests, 0.01 in production.",
+        default=0.0,
+    )
+    revision: str = setting(
+        kinds.text("a text that each release changes", lambda _: True),
+        "What all tags change with: the release, where its code shapes the bytes.",
+        default="",
+    )
+    cache: str = setting(
+        kinds.text("the alias of a cache in CACHES"),
+        "The cache through which processes share generations.",
+        default="default",
+    )
+    generations: frozenset[str] = setting(
+        kinds.model_labels,
+        "The models whose generations are kept, such as `auth.User`: what `Generation`"
+        " may name. Not set: none.",
+        default=frozenset(),
+    )
+    generation_life: int = setting(
+        kinds.integer(1, 366 * _DAY),
+        "Seconds after which a generation ends by itself, for changes that Django's"
+        " connections did not make.",
+        default=3600,
+    )
+    generation_mark_life: int = setting(
+        kinds.integer(1, _DAY),
+        "Seconds for which a transaction that has written keeps a generation from"
+        " being used: more than any transaction takes.",
+        default=300,
     )
 
 
@@ -154,111 +185,33 @@ class ConditionalSettings:
 class IdempotencySettings:
     """Section `IDEMPOTENCY`."""
 
-    required: bool = _setting(
+    required: bool = setting(
         kinds.flag,
         "Whether a request without Idempotency-Key is answered with 400.",
         default=False,
     )
-    ttl: int = _setting(
+    ttl: int = setting(
         kinds.integer(60, 366 * _DAY),
         "Seconds for which an answer is kept and replayed.",
         default=_DAY,
     )
-    max_body: int = _setting(
+    max_body: int = setting(
         kinds.integer(0, 64 * _MIB),
         "Octets of the largest answer that is kept. A longer one is sent, but a retry"
         " is told that it was not kept.",
         default=_MIB,
     )
-    anonymous: str = _setting(
+    anonymous: str = setting(
         kinds.choice("refuse", "pass"),
         "What happens to a key from an anonymous caller: `refuse` answers 400, `pass`"
         " runs the view without protection.",
         default="refuse",
     )
-    tenant: str | None = _setting(
+    tenant: str | None = setting(
         kinds.optional(kinds.dotted_path),
         "A function that gets the request and returns the tenant as a string, where one"
         " principal acts for several tenants.",
         default=None,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuerSettings:
-    """One entry of `ISSUERS` in the section `AUTHENTICATION`."""
-
-    audience: frozenset[str] = _setting(
-        kinds.strings("the identifier of this API at the issuer, or a list of them"),
-        "What `aud` of a token must contain. Mandatory (RFC 9068 section 4).",
-    )
-    algorithms: frozenset[str] = _setting(
-        kinds.strings(f"algorithms out of {', '.join(sorted(ALGORITHMS))}", ALGORITHMS),
-        "Signature algorithms that are accepted (RFC 8725 section 3.1).",
-        default=ALGORITHMS,
-    )
-    clients: frozenset[str] | None = _setting(
-        kinds.optional(kinds.strings("a list of client identifiers")),
-        "The only clients whose tokens are accepted. None: all of the issuer's.",
-        default=None,
-    )
-    jwks: KeySet | None = _setting(
-        kinds.optional(kinds.key_set),
-        "The issuer's keys, given here rather than fetched (RFC 7517 section 5).",
-        default=None,
-    )
-    jwks_uri: str | None = _setting(
-        kinds.optional(kinds.url("an absolute URL")),
-        "Where the keys are. None: what the issuer's discovery document says.",
-        default=None,
-    )
-    leeway: int = _setting(
-        kinds.integer(0, 300), "Seconds by which clocks may differ.", default=30
-    )
-    max_lifetime: int | None = _setting(
-        kinds.optional(kinds.integer(1, 366 * _DAY)),
-        "Seconds between `iat` and `exp` at the most. None: no limit.",
-        default=None,
-    )
-    insecure_loopback_http: bool = _setting(
-        kinds.flag,
-        "Whether keys may be fetched over plain HTTP from this very machine. For"
-        " development alone.",
-        default=False,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthenticationSettings:
-    """Section `AUTHENTICATION`."""
-
-    issuers: Mapping[str, IssuerSettings] = _setting(
-        kinds.mapping("a dict from issuer URL to a dict of that issuer's settings"),
-        "The trusted issuers by their exact `iss` (RFC 8414 section 2).",
-        default={},
-    )
-    realm: str = _setting(
-        kinds.text("visible ASCII without quotes", _is_quotable),
-        "The `realm` of challenges (RFC 6750 section 3).",
-        default="api",
-    )
-    principal_resolver: str = _setting(
-        kinds.dotted_path,
-        "A function that gets a verified `AccessToken` and returns the user, or None.",
-        default="drf_apikit.authentication.principals.resolve_principal",
-    )
-    fetch_timeout: int = _setting(
-        kinds.integer(1, 30), "Seconds that a fetch from an issuer may take.", default=4
-    )
-    jwks_lifetime: int = _setting(
-        kinds.integer(60, _DAY),
-        "Seconds for which fetched keys count as fresh.",
-        default=600,
-    )
-    cache: str = _setting(
-        kinds.text("the alias of a cache in CACHES"),
-        "The cache through which processes share fetched keys.",
-        default="default",
     )
 
 

@@ -8,6 +8,7 @@ __all__ = [
     "idempotency_mismatched",
     "idempotency_replayed",
     "token_rejected",
+    "validator_found_stale",
 ]
 
 #: A protected operation ran and its answer was stored.
@@ -26,3 +27,7 @@ idempotency_mismatched = Signal()
 #: An access token was refused. Arguments: `request`, `reason`
 #: (`drf_apikit.jose.Reason`), `issuer` (the trusted issuer, or None).
 token_rejected = Signal()
+
+#: A 304 would have been wrong: what the view declares misses a change. 200 was
+#: sent instead. Arguments: `request`, `tag` (the `EntityTag` that the client has).
+validator_found_stale = Signal()

@@ -55,6 +55,18 @@ CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
     },
     "CONDITIONAL": {
         "require_preconditions": (True, True, [1, 0, None, "yes", "True"]),
+        "accept_weak_if_match": (True, True, [1, 0, None, "yes", "True"]),
+        "put_validators": ("always", "always", ["", "ALWAYS", None, True, "yes"]),
+        "verify_sample_rate": (1, 1.0, [-0.1, 1.1, True, None, "0.5", float("nan")]),
+        "revision": ("", "", [None, 7, b"a"]),
+        "cache": ("shared", "shared", ["", None, 7]),
+        "generations": (
+            ["auth.User", "ledger.Account"],
+            frozenset({"auth.user", "ledger.account"}),
+            ["", [], [""], ["User"], ["a.b.c"], ["auth.User "], [7], None, {"a.b": 1}],
+        ),
+        "generation_life": (1, 1, [0, 366 * 86_400 + 1, None, True, "60", 60.0]),
+        "generation_mark_life": (1, 1, [0, 86_401, None, True, "60", 60.0]),
     },
     "IDEMPOTENCY": {
         "required": (True, True, [1, None, "yes"]),

@@ -74,6 +74,7 @@ PUBLIC: Final = {
         "idempotency_mismatched",
         "idempotency_replayed",
         "token_rejected",
+        "validator_found_stale",
     },
     "drf_apikit.testing": {"InMemoryIssuer", "assert_problem", "walk_pages"},
 }

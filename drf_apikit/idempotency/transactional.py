@@ -15,6 +15,7 @@ from django.db import NotSupportedError, OperationalError, connections, transact
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
+from drf_apikit.contention import is_contention
 from drf_apikit.idempotency.keys import FORMAT
 from drf_apikit.models import IdempotencyRecord
 
@@ -58,7 +59,7 @@ def claimed(claim: Claim, alias: str) -> Iterator[IdempotencyRecord | None]:
             entered = True
             yield record
     except OperationalError as error:
-        if entered or not _is_contention(error):
+        if entered or not is_contention(error):
             raise
         raise ContentionError from error
 
@@ -205,18 +206,3 @@ def _table(connection: BaseDatabaseWrapper) -> str:
 
 def _marks(values: list[Any]) -> str:
     return ", ".join(["%s"] * len(values))
-
-
-def _is_contention(error: OperationalError) -> bool:
-    """Tell a lock or snapshot held by another transaction from a real fault."""
-    cause = error.__cause__
-    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
-    return (code or error.args[0]) in _CONTENTION
-
-
-#: PostgreSQL: serialization failure, deadlock, lock not available. SQLite: busy,
-#: also with an old snapshot. MySQL: changed since the snapshot, lock wait timeout,
-#: deadlock.
-_CONTENTION: Final = frozenset(
-    {"40001", "40P01", "55P03", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", 1020, 1205, 1213}
-)

@@ -1,0 +1,44 @@
+import sqlite3
+
+import pytest
+from django.db import OperationalError
+
+from drf_apikit.contention import is_contention
+
+
+class StateError(Exception):
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+def raised_from(cause: Exception | None, *args: object) -> OperationalError:
+    error = OperationalError(*args)
+    error.__cause__ = cause
+    return error
+
+
+def busy(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorname = name
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (raised_from(StateError("40001"), "x"), True),
+        (raised_from(StateError("40P01"), "x"), True),
+        (raised_from(StateError("55P03"), "x"), True),
+        (raised_from(StateError("57014"), "x"), False),
+        (raised_from(busy("SQLITE_BUSY"), "x"), True),
+        (raised_from(busy("SQLITE_BUSY_SNAPSHOT"), "x"), True),
+        (raised_from(busy("SQLITE_FULL"), "x"), False),
+        (raised_from(None, 1213, "Deadlock found"), True),
+        (raised_from(None, 1205, "Lock wait timeout"), True),
+        (raised_from(None, 2006, "gone away"), False),
+        (raised_from(None), False),
+    ],
+    ids=str,
+)
+def test_which_errors_are_contention(error: OperationalError, expected: bool) -> None:
+    assert is_contention(error) is expected
