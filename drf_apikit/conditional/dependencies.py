@@ -1,0 +1,133 @@
+"""Related rows that shape an answer: `depends_on`.
+
+A path is what `prefetch_related()` takes, such as `author` or `tags__group`. The
+rows are loaded before the answer is made, so that answer and tag are of the same
+ones; those that the view's own queryset has fetched are not fetched again.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Manager, Model, Prefetch, QuerySet, prefetch_related_objects
+from django.db.models.constants import LOOKUP_SEP
+
+from drf_apikit.conditional.tags import digest
+from drf_apikit.conditional.validators import columns_of, values_of
+
+__all__ = ["Dependencies", "follow"]
+
+
+class Dependencies:
+    """The related rows of the rows of a model."""
+
+    def __init__(self, model: type[Model], paths: Sequence[str]) -> None:
+        self.model = model
+        self.paths = tuple(paths)
+
+    def load(self, rows: Sequence[Model]) -> None:
+        """Fetch what the rows do not have yet: at most a query for each path."""
+        if self.paths and rows:
+            prefetch_related_objects(rows, *self.paths)
+
+    def state(self, row: Model) -> str:
+        """Give a digest of the related rows; whatever order they come in."""
+        if not self.paths:
+            return ""
+        return digest(
+            digest([path, *sorted(_state(related) for related in _reach(row, path))])
+            for path in self.paths
+        )
+
+    def narrow(self, rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any]:
+        """Read these columns and the states of the related rows, and little else.
+
+        What one row leads to is joined; the rest is prefetched, by the view's own
+        `Prefetch` where it has one, since that may filter.
+        """
+        own: dict[str, Any] = {_name(lookup): lookup for lookup in rows._prefetch_related_lookups}
+        plain: Any = rows.select_related(None).prefetch_related(None)
+        lookups, joined = [], []
+        for path in self.paths:
+            names = [] if path in own else self._joined(path)
+            if names:
+                plain = plain.select_related(path)
+                joined += names
+            else:
+                lookups.append(own.get(path) or self._light(path))
+        return plain.only(*columns, *joined).prefetch_related(*lookups)
+
+    def _joined(self, path: str) -> list[str]:
+        """Name the columns behind a path of foreign keys; none for other paths."""
+        names: list[str] = []
+        prefix, model = "", None
+        for field, model in follow(self.model, path):
+            if model is None or not field.concrete or field.many_to_many:
+                return []
+            prefix += field.name + LOOKUP_SEP
+            names.append(f"{prefix}{model._meta.pk.name}")
+        return [*names, *(prefix + column for column in columns_of(model))]
+
+    def _light(self, path: str) -> str | Prefetch[Any, Any]:
+        """Fetch of the last rows only what their states are made of."""
+        field, model = list(follow(self.model, path))[-1]
+        # A foreign key from the other side is what the rows are matched by.
+        if model is None or not field.many_to_many:
+            return path
+        return Prefetch(path, model._default_manager.only(*columns_of(model)))
+
+
+def follow(model: Any, path: str) -> Iterator[tuple[Any, Any]]:
+    """Give each relation along a path with the model that it leads to.
+
+    Ends with None where each row says for itself where it leads (generic keys).
+
+    Raises:
+        LookupError: a name on the path is no relation of its model.
+
+    """
+    for name in path.split(LOOKUP_SEP):
+        field = _relations(model).get(name)
+        if field is None:
+            raise LookupError(f"{model._meta.label} has no relation {name!r}")
+        model = field.related_model
+        yield field, model
+        if model is None:
+            return
+
+
+def _relations(model: Any) -> dict[str, Any]:
+    """Give the relations of a model by the attributes that lead to them."""
+    return {
+        field.get_accessor_name() if field.auto_created else field.name: field
+        for field in model._meta.get_fields()
+        if field.is_relation
+    }
+
+
+def _name(lookup: Any) -> str:
+    return lookup.prefetch_to if isinstance(lookup, Prefetch) else lookup
+
+
+def _reach(row: Model, path: str) -> Iterator[Model]:
+    name, _, rest = path.partition(LOOKUP_SEP)
+    for related in _related(row, name):
+        if rest:
+            yield from _reach(related, rest)
+        else:
+            yield related
+
+
+def _related(row: Model, name: str) -> list[Model]:
+    try:
+        value = getattr(row, name)
+    except ObjectDoesNotExist:
+        # The other end of a one-to-one relation may be missing.
+        return []
+    if isinstance(value, Manager):
+        return list(value.all())
+    return [] if value is None else [value]
+
+
+def _state(row: Model) -> str:
+    return digest(values_of(row, columns_of(type(row))))
