@@ -16,7 +16,16 @@ PUBLIC: Final = {
     },
     "drf_apikit.conditional": {"ConditionalMixin"},
     "drf_apikit.idempotency": {"IdempotencyMixin", "idempotent"},
-    "drf_apikit.models": {"ExternalIdentity", "IdempotencyRecord"},
+    "drf_apikit.models": {
+        "ExternalIdentity",
+        "IdempotencyRecord",
+        "UpdateTime",
+        "VersionNumber",
+        "VersionedManager",
+        "VersionedModel",
+        "VersionedQuerySet",
+        "claimed",
+    },
     "drf_apikit.keyset": {
         "STRATEGIES",
         "Cursor",

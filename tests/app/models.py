@@ -1,6 +1,9 @@
 import uuid
 
 from django.db import models
+from django.db.models import F
+
+from drf_apikit.models import VersionedModel
 
 
 class Author(models.Model):
@@ -89,3 +92,37 @@ class Extreme(models.Model):
     span = models.DurationField(null=True)
     flag = models.BooleanField(null=True)
     big = models.BigIntegerField(null=True)
+
+
+class Label(VersionedModel):
+    """The simplest row with a version."""
+
+    name = models.CharField(max_length=100, default="")
+
+
+class Document(VersionedModel):
+    """A row with a version, and one of each kind of column that is saved oddly."""
+
+    slug = models.SlugField(unique=True)
+    title = models.CharField(max_length=100, default="")
+    text = models.TextField(default="")
+    extra = models.JSONField(default=dict)
+    amount = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    file = models.FileField(blank=True)
+    raw = models.BinaryField(default=b"")
+    touched = models.DateTimeField(auto_now=True)
+    doubled = models.GeneratedField(
+        expression=F("amount") * 2,
+        output_field=models.DecimalField(max_digits=13, decimal_places=2),
+        db_persist=True,
+    )
+    author = models.ForeignKey(
+        Author, null=True, on_delete=models.SET_NULL, related_name="documents"
+    )
+    tags = models.ManyToManyField(Label, related_name="documents")
+
+
+class Report(Document):
+    """A row in two tables, with one version."""
+
+    pages = models.IntegerField(default=0)
