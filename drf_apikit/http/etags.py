@@ -8,8 +8,10 @@ __all__ = ["ANY", "AnyTag", "EntityTag", "TagList", "parse_tag_list"]
 # RFC 9110 section 8.8.3: etagc is any visible character but the quote, or
 # obs-text. WSGI hands header bytes over as Latin-1, hence \x80-\xff.
 _ETAGC = r"[\x21\x23-\x7e\x80-\xff]*"
-_ENTITY_TAG = re.compile(rf'(W/)?"({_ETAGC})"')
-_SEPARATOR = re.compile(r"[ \t]*,[ \t,]*")
+_OPAQUE = re.compile(_ETAGC)
+# A member and what separates it from the next one. Empty members are legal in
+# what a recipient reads (section 5.6.1.2).
+_MEMBER = re.compile(rf'(W/)?"({_ETAGC})"[ \t]*(?:,[ \t,]*|\Z)')
 _WHITESPACE = " \t"
 
 
@@ -28,7 +30,7 @@ class EntityTag:
     weak: bool = False
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(_ETAGC, self.opaque):
+        if not _OPAQUE.fullmatch(self.opaque):
             raise ValueError(f"not an opaque tag: {self.opaque!r}")
 
     def __str__(self) -> str:
@@ -70,17 +72,14 @@ def parse_tag_list(value: str) -> TagList:
     value = value.strip(_WHITESPACE)
     if value == "*":
         return ANY
+    value = value.lstrip(_WHITESPACE + ",")
     tags: list[EntityTag] = []
-    # Empty members are legal in what a recipient reads (section 5.6.1.2).
-    position = len(value) - len(value.lstrip(" \t,"))
+    position = 0
     while position < len(value):
-        member = _ENTITY_TAG.match(value, position)
+        member = _MEMBER.match(value, position)
         if member is None:
             return None
-        tags.append(EntityTag(member[2], weak=member[1] is not None))
+        prefix, opaque = member.groups()
+        tags.append(EntityTag(opaque, prefix is not None))
         position = member.end()
-        separator = _SEPARATOR.match(value, position)
-        if separator is None and position < len(value):
-            return None
-        position = separator.end() if separator else position
     return tuple(tags) or None
