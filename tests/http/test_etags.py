@@ -1,3 +1,4 @@
+from dataclasses import FrozenInstanceError
 from itertools import product
 
 import pytest
@@ -112,6 +113,15 @@ def test_no_other_character_makes_a_tag(character: str) -> None:
     with pytest.raises(ValueError, match="not an opaque tag"):
         EntityTag(f"a{character}")
     assert parse_tag_list(f'"a{character}b"') is None
+
+
+def test_a_tag_cannot_be_changed() -> None:
+    tag = EntityTag("v7")
+    for name in ("opaque", "weak"):
+        with pytest.raises(FrozenInstanceError):
+            setattr(tag, name, "v8")
+    assert not hasattr(tag, "__dict__")
+    assert len({tag, EntityTag("v7"), weak("v7"), EntityTag("v8")}) == 3
 
 
 @given(st.lists(st.tuples(tags, separators), min_size=1))
