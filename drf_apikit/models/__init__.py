@@ -6,14 +6,10 @@ use them sees nothing of them.
 
 from drf_apikit.models.idempotency import IdempotencyRecord
 from drf_apikit.models.identities import ExternalIdentity
-from drf_apikit.models.versioned import (
-    UpdateTime,
-    VersionedManager,
-    VersionedModel,
-    VersionedQuerySet,
-    VersionNumber,
-    claimed,
-)
+from drf_apikit.models.versioned import VersionedModel
+from drf_apikit.models.versioned_claims import claimed
+from drf_apikit.models.versioned_fields import UpdateTime, VersionNumber
+from drf_apikit.models.versioned_rows import VersionedManager, VersionedQuerySet
 
 __all__ = [
     "ExternalIdentity",
