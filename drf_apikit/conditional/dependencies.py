@@ -9,20 +9,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Manager, Model, Prefetch, QuerySet, prefetch_related_objects
+from django.db.models import (
+    Manager,
+    Model,
+    Prefetch,
+    prefetch_related_objects,
+)
 from django.db.models.constants import LOOKUP_SEP
 
+from drf_apikit.conditional.rows import columns_of, values_of
 from drf_apikit.conditional.tags import digest
-from drf_apikit.conditional.validators import columns_of, values_of
+from drf_apikit.models import VersionedModel
 
 __all__ = ["Dependencies", "follow"]
 
 
 class Dependencies:
-    """The related rows of the rows of a model."""
+    """The related rows along some paths."""
 
-    def __init__(self, model: type[Model], paths: Sequence[str]) -> None:
-        self.model = model
+    def __init__(self, paths: Sequence[str]) -> None:
         self.paths = tuple(paths)
 
     def load(self, rows: Sequence[Model]) -> None:
@@ -39,42 +44,35 @@ class Dependencies:
             for path in self.paths
         )
 
-    def narrow(self, rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any]:
+    def narrow(self, rows: Any, columns: Sequence[str]) -> Any:
         """Read these columns and the states of the related rows, and little else.
 
         What one row leads to is joined; the rest is prefetched, by the view's own
         `Prefetch` where it has one, since that may filter.
         """
-        own: dict[str, Any] = {_name(lookup): lookup for lookup in rows._prefetch_related_lookups}
+        own: dict[str, Any] = {
+            _name(lookup): lookup for lookup in rows._prefetch_related_lookups
+        }
         plain: Any = rows.select_related(None).prefetch_related(None)
         lookups, joined = [], []
         for path in self.paths:
-            names = [] if path in own else self._joined(path)
+            names = [] if path in own else _joined(rows.model, path)
             if names:
                 plain = plain.select_related(path)
                 joined += names
             else:
-                lookups.append(own.get(path) or self._light(path))
+                lookups.append(own.get(path) or _light(rows.model, path))
         return plain.only(*columns, *joined).prefetch_related(*lookups)
 
-    def _joined(self, path: str) -> list[str]:
-        """Name the columns behind a path of foreign keys; none for other paths."""
+    def versions(self, model: type[Model]) -> list[str] | None:
+        """Name key and version of each related row; None where one has none."""
         names: list[str] = []
-        prefix, model = "", None
-        for field, model in follow(self.model, path):
-            if model is None or not field.concrete or field.many_to_many:
-                return []
-            prefix += field.name + LOOKUP_SEP
-            names.append(f"{prefix}{model._meta.pk.name}")
-        return [*names, *(prefix + column for column in columns_of(model))]
-
-    def _light(self, path: str) -> str | Prefetch[Any, Any]:
-        """Fetch of the last rows only what their states are made of."""
-        field, model = list(follow(self.model, path))[-1]
-        # A foreign key from the other side is what the rows are matched by.
-        if model is None or not field.many_to_many:
-            return path
-        return Prefetch(path, model._default_manager.only(*columns_of(model)))
+        for path in self.paths:
+            *_, (_field, last) = follow(model, path)
+            if not _joined(model, path) or not issubclass(last, VersionedModel):
+                return None
+            names += [f"{path}__pk", f"{path}__version"]
+        return names
 
 
 def follow(model: Any, path: str) -> Iterator[tuple[Any, Any]]:
@@ -94,6 +92,27 @@ def follow(model: Any, path: str) -> Iterator[tuple[Any, Any]]:
         yield field, model
         if model is None:
             return
+
+
+def _joined(model: Any, path: str) -> list[str]:
+    """Name the columns behind a path of foreign keys; none for other paths."""
+    names: list[str] = []
+    prefix = ""
+    for field, related in follow(model, path):
+        if related is None or not field.concrete or field.many_to_many:
+            return []
+        prefix += field.name + LOOKUP_SEP
+        names.append(f"{prefix}{related._meta.pk.name}")
+    return [*names, *(prefix + column for column in columns_of(related))]
+
+
+def _light(model: Any, path: str) -> str | Prefetch[Any, Any]:
+    """Fetch of the last rows only what their states are made of."""
+    *_, (field, last) = follow(model, path)
+    # A foreign key from the other side is what the rows are matched by.
+    if last is None or not field.many_to_many:
+        return path
+    return Prefetch(path, last._default_manager.only(*columns_of(last)))
 
 
 def _relations(model: Any) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from django.conf import settings
 
 from drf_apikit.http.etags import EntityTag
 
-__all__ = ["FORMAT", "digest", "make_tag"]
+__all__ = ["CONDITIONS", "FORMAT", "body_of", "digest", "join", "representation_of"]
+
+#: The request headers that a decision is made by (RFC 9110 section 13.1).
+CONDITIONS: Final = (
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Unmodified-Since",
+)
 
 #: Moves when tags are made in another way, so that old ones never match.
 FORMAT: Final = 2
@@ -31,9 +39,19 @@ def digest(parts: Iterable[Any]) -> str:
     return keyed.hexdigest()
 
 
-def make_tag(state: str, variant: str = "", body: str = "") -> EntityTag:
+def join(state: str, *others: str) -> EntityTag:
     """Put the parts together; those that are empty are left out."""
-    return EntityTag(".".join(part for part in (state, variant, body) if part))
+    return EntityTag(".".join(part for part in (state, *others) if part))
+
+
+def representation_of(tag: EntityTag) -> str:
+    """Give state and variant without the digest of the body."""
+    return ".".join(tag.opaque.split(".", 2)[:2])
+
+
+def body_of(tag: EntityTag) -> str:
+    """Give the digest of the body, or nothing."""
+    return tag.opaque[len(representation_of(tag)) + 1 :]
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,15 +1,26 @@
-"""What tells that an object is still what a client has seen."""
+"""What tells that an answer is still what a client has seen.
+
+The validators of one object are here; those of lists are in `list_validators`.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from django.apps import apps
 from django.db.models import Model
 from django.utils import timezone
+from rest_framework.request import Request
 
-from drf_apikit.conditional.tags import FORMAT, digest
+from drf_apikit.conditional import generations
+from drf_apikit.conditional.rows import columns_of, microseconds, values_of
+from drf_apikit.conditional.tags import CONDITIONS, FORMAT, digest, representation_of
+from drf_apikit.http.etags import EntityTag, parse_tag_list
 from drf_apikit.models import VersionedModel
+
+if TYPE_CHECKING:
+    from drf_apikit.conditional.get import ConditionalGetMixin
 
 __all__ = [
     "BodyHash",
@@ -17,22 +28,55 @@ __all__ = [
     "RowDigest",
     "RowValidator",
     "UpdatedAt",
+    "Validator",
     "VersionField",
-    "columns_of",
-    "microseconds",
-    "values_of",
 ]
 
 _TICK: Final = timedelta(microseconds=1)
-#: Types whose text is the same in every process.
-_PLAIN: Final = (str, int, float, bytes, type(None))
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Of a client's list of tags, how many are compared with a generation.
+_MEMBERS: Final = 16
 
 
-class RowValidator(ABC):
+class Validator(ABC):
+    """Makes the tag of an answer, before it is made or from what it was made of."""
+
+    #: Whether what it says holds only of the database that is written to.
+    needs_primary: ClassVar[bool] = False
+    #: Whether the tag is made of the rows that the handler lists.
+    records_rows: ClassVar[bool] = False
+
+    @abstractmethod
+    def before(self, view: "ConditionalGetMixin", /) -> EntityTag | None:
+        """Give the tag before the answer is made; None where it is not known."""
+
+    @abstractmethod
+    def after(
+        self, view: "ConditionalGetMixin", before: EntityTag | None, /
+    ) -> EntityTag | None:
+        """Give the tag of the answer that was made; None: its bytes tell."""
+
+
+class BodyHash(Validator):
+    """The bytes of the answer: always right, and as costly as the answer.
+
+    `of` makes the state that If-Match compares. None: the version of a
+    `VersionedModel`, else a digest of the row.
+    """
+
+    def __init__(self, of: "RowValidator | None" = None) -> None:
+        self.of = of
+
+    def before(self, view: "ConditionalGetMixin", /) -> None:
+        """Know nothing yet."""
+
+    def after(self, view: "ConditionalGetMixin", before: EntityTag | None, /) -> None:
+        """Leave it to the bytes."""
+
+
+class RowValidator(Validator):
     """Makes the state of a row: what a writer must not have missed."""
 
-    #: Whether the state can be compared and moved in one UPDATE.
+    #: Whether the state can be compared and moved by one UPDATE.
     swaps: ClassVar[bool] = True
 
     @abstractmethod
@@ -43,29 +87,20 @@ class RowValidator(ABC):
     def columns(self, model: type[Model]) -> tuple[str, ...]:
         """Name the columns that the state is made of, besides the primary key."""
 
-    def swap(self, row: Model, alias: str) -> bool:
-        """Move the state by one step if it is still the one that was read.
+    def before(self, view: "ConditionalGetMixin", /) -> EntityTag:
+        """Read the object, with what it depends on."""
+        return view.row_tag(view.hold_object())
 
-        One UPDATE, which makes a transaction a writer at once: one that reads
-        first cannot become a writer on SQLite once another has written, and sees
-        an old snapshot under REPEATABLE READ. The database locks the row until
-        the commit. The instance gets the new values.
-        """
-        judged = {name: getattr(row, name) for name in self.columns(type(row))}
-        moved = self._moved(row)
-        # What a parent's table holds is swapped there: Django would otherwise
-        # look for the rows in one statement and update them in another.
-        owner: Any = type(row)._meta.get_field(next(iter(moved))).model
-        rows = owner._base_manager.using(alias).filter(pk=_key(row, owner), **judged)
-        swapped = rows.update(**moved)
-        if swapped:
-            for name, value in moved.items():
-                setattr(row, name, value)
-        return bool(swapped)
+    def after(
+        self, _view: "ConditionalGetMixin", before: EntityTag | None, /
+    ) -> EntityTag | None:
+        """Keep to the object that was read, which is the one that is shown."""
+        return before
 
-    def _moved(self, row: Model) -> Mapping[str, Any]:
-        """Give the columns as they are after one step."""
-        raise NotImplementedError(f"{type(self).__name__} cannot be swapped")
+    def moved(self, row: Model) -> Mapping[str, Any]:
+        """Give the columns as they are after one step; nothing if none `swaps`."""
+        del row
+        return {}
 
 
 class VersionField(RowValidator):
@@ -83,26 +118,27 @@ class VersionField(RowValidator):
 
         The time tells a row from an earlier one of the same key and version.
         """
-        versioned = issubclass(model, VersionedModel) and self.name == "version"
-        return ("version", "updated_at") if versioned else (self.name,)
+        if self.name == "version" and issubclass(model, VersionedModel):
+            return columns_of(model)
+        return (self.name,)
 
     def state(self, row: Model) -> str:
         """Give format, version and a short digest of key and time."""
         version, *times = (getattr(row, name) for name in self.columns(type(row)))
-        whose = digest([row.pk, *(microseconds(time) for time in times)])[:8]
+        whose = digest([row.pk, *map(microseconds, times)])[:8]
         return f"{FORMAT}-{version}-{whose}"
 
-    def _moved(self, row: Model) -> Mapping[str, Any]:
-        names = self.columns(type(row))
-        times = {name: timezone.now() for name in names[1:]}
+    def moved(self, row: Model) -> Mapping[str, Any]:
+        """Count one on; a versioned model notes the time as well."""
+        times = {name: timezone.now() for name in self.columns(type(row))[1:]}
         return {self.name: getattr(row, self.name) + 1, **times}
 
 
 class UpdatedAt(RowValidator):
     """A column with the time of the last change, to the microsecond.
 
-    Weaker than a version: whoever writes the row elsewhere, twice within one
-    microsecond or with a clock that was set back, is not seen.
+    Weaker than a version: of writes elsewhere within one microsecond, or by a
+    clock that was set back, it does not know.
     """
 
     def __init__(self, name: str = "updated_at") -> None:
@@ -117,8 +153,8 @@ class UpdatedAt(RowValidator):
         time = microseconds(getattr(row, self.name))
         return f"{FORMAT}-{time}-{digest([row.pk])[:8]}"
 
-    def _moved(self, row: Model) -> Mapping[str, Any]:
-        # A clock may stand still or be set back; the column must move.
+    def moved(self, row: Model) -> Mapping[str, Any]:
+        """Give the time; a clock may stand still, the column must move."""
         return {self.name: max(timezone.now(), getattr(row, self.name) + _TICK)}
 
 
@@ -139,18 +175,7 @@ class RowDigest(RowValidator):
         return f"{FORMAT}-{digest(values_of(row, self.columns(type(row))))}"
 
 
-class BodyHash:
-    """The bytes of the answer: always right, and as costly as the answer.
-
-    `of` makes the state that If-Match compares. None: the version of a
-    `VersionedModel`, else a digest of the row.
-    """
-
-    def __init__(self, of: RowValidator | None = None) -> None:
-        self.of = of
-
-
-class Generation:
+class Generation(Validator):
     """Nothing was written to some tables since: a 304 without any query.
 
     `models` are labels such as `auth.User`, all that the answer is made of, also
@@ -158,39 +183,49 @@ class Generation:
     `of` as in `BodyHash`. While somebody writes, the bytes decide.
     """
 
+    #: A replica may lag behind the generation.
+    needs_primary = True
+
     def __init__(self, *models: str, of: RowValidator | None = None) -> None:
-        self.models = tuple(sorted(label.lower() for label in models))
+        self.models = models
         self.of = of
 
+    def current(self) -> str | None:
+        """Read the generations: what is read later is not older."""
+        return generations.current([apps.get_model(label) for label in self.models])
 
-def columns_of(model: type[Model]) -> tuple[str, ...]:
-    """Name the columns that tell two states of a row apart."""
-    if issubclass(model, VersionedModel):
-        return VersionField().columns(model)
-    return RowDigest().columns(model)
+    def before(self, view: "ConditionalGetMixin", /) -> EntityTag | None:
+        """Look for a tag of this generation among those that the client has.
+
+        Such a tag was made for this caller by this key, so that it says itself
+        what state the object is in.
+        """
+        if view.generation is not None and view.is_detail:
+            for tag in _sole_tags(view.request)[:_MEMBERS]:
+                own = self._tag(view, tag.state)
+                if own.opaque == representation_of(tag):
+                    return own
+        return self.after(view, None)
+
+    def after(
+        self, view: "ConditionalGetMixin", before: EntityTag | None, /
+    ) -> EntityTag | None:
+        """Give the tag of this generation, with the state of the object."""
+        if before is not None or view.generation is None:
+            return before
+        if view.is_detail:
+            row = view.hold_object()
+            return self._tag(view, view.row_validator_of(type(row)).state(row))
+        return self._tag(view, f"{FORMAT}-{digest([view.generation])[:8]}")
+
+    def _tag(self, view: "ConditionalGetMixin", state: str) -> EntityTag:
+        return view.make_tag(state, view.generation, view.request.path, state)
 
 
-def values_of(row: Model, names: tuple[str, ...]) -> Iterator[str | bytes]:
-    """Give key and columns as texts that are the same in every process."""
-    yield f"{row._meta.label_lower}:{row.pk}"
-    for name in names:
-        value = getattr(row, name)
-        if isinstance(value, _PLAIN):
-            yield repr(value)
-        elif isinstance(value, datetime):
-            yield str(microseconds(value))
-        elif isinstance(value, memoryview):
-            yield bytes(value)
-        else:
-            field: Any = row._meta.get_field(name)
-            yield str(field.value_to_string(row))
-
-
-def microseconds(moment: datetime) -> int:
-    """Give the microseconds since the epoch, exactly; naive times are in UTC."""
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // _TICK
-
-
-def _key(row: Model, owner: type[Model]) -> Any:
-    """Give the primary key that the row has in the table of one of its models."""
-    return row.pk if owner is type(row) else getattr(row, owner._meta.pk.attname)
+def _sole_tags(request: Request) -> tuple[EntityTag, ...]:
+    """Give the tags of If-None-Match where that is the only condition."""
+    fields = [name for name in CONDITIONS if name in request.headers]
+    if fields != ["If-None-Match"]:
+        return ()
+    listed = parse_tag_list(request.headers["If-None-Match"])
+    return listed if isinstance(listed, tuple) else ()

@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from rest_framework import renderers
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer, ListSerializer
 
@@ -18,7 +17,7 @@ from drf_apikit.callers import principal_of
 from drf_apikit.conf import apikit_settings
 
 if TYPE_CHECKING:
-    from drf_apikit.conditional.mixins import ConditionalGetMixin
+    from drf_apikit.conditional.get import ConditionalGetMixin
 
 __all__ = ["is_pure", "names_of_variant", "schema_of", "variant_parts"]
 
@@ -45,7 +44,8 @@ def variant_parts(view: "ConditionalGetMixin") -> Iterator[Any]:
     yield request.META.get("QUERY_STRING", "")
     yield request.version
     yield apikit_settings.conditional.revision
-    yield _schema(view)
+    serializer = view.shown_serializer_class()
+    yield None if serializer is None else schema_of(serializer)
     yield from (request.headers.get(name) for name in view.variant_headers)
     if view.per_user:
         yield from _caller(request)
@@ -86,13 +86,6 @@ def _describe(serializer: Any, above: frozenset[type]) -> Iterator[Any]:
         yield f"{name}:{field.source}:{field.write_only}:{type(inner).__qualname__}"
         if isinstance(inner, BaseSerializer):
             yield from _describe(type(inner), above | {serializer})
-
-
-def _schema(view: "ConditionalGetMixin") -> str:
-    own = type(view).get_serializer_class is not GenericAPIView.get_serializer_class
-    if view.serializer_class is None and not own:
-        return ""
-    return schema_of(view.get_serializer_class())
 
 
 def _caller(request: Request) -> Iterator[Any]:

@@ -1,30 +1,171 @@
-"""Claiming a row for one writer: compare and swap on its version."""
+"""PUT, PATCH, DELETE and actions: judge, take the row, write, in one transaction."""
 
-from django.db import router
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import OperationalError, connections, router, transaction
 from django.db.models import Model
+from django.http import Http404, HttpResponseBase
 
-__all__ = ["claim", "write_alias"]
+from drf_apikit.conditional.creation import create
+from drf_apikit.conditional.locking import lock, rows_of
+from drf_apikit.conditional.refusals import (
+    WRITES,
+    is_required,
+    lost,
+    require,
+    verdict,
+)
+from drf_apikit.conditional.validators import RowValidator, VersionField
+from drf_apikit.conditional.written import set_new_validators
+from drf_apikit.contention import is_contention
+from drf_apikit.handlers import Call, Proceed
+from drf_apikit.models import VersionedModel, claimed
+
+if TYPE_CHECKING:
+    from drf_apikit.conditional.mixins import ConditionalMixin
+
+__all__ = ["write"]
+
+#: How often a write is judged: again where another transaction was in the way.
+_ATTEMPTS: Final = 2
 
 
-def write_alias(model: type[Model]) -> str:
-    """Name the database whose rows decide a write."""
-    return router.db_for_write(model)
+def write(view: "ConditionalMixin", call: Call, proceed: Proceed) -> HttpResponseBase:
+    """Protect a write of one object; give the answer to a new one its tag."""
+    if view.is_detail:
+        written = call.request.method in WRITES
+        if written or view.is_asked or is_required(view, call):
+            return _change(view, call, proceed)
+    elif call.request.method == "POST" and view.shows("create"):
+        return _create_member(view, call, proceed)
+    return proceed()
 
 
-def claim(instance: Model, version_field: str, alias: str) -> bool:
-    """Move the row's version by one, if it is still the one that was read.
+def _change(view: "ConditionalMixin", call: Call, proceed: Proceed) -> HttpResponseBase:
+    """Judge and write; anew, once, where another writer was faster.
 
-    Must be the first statement of its transaction: a transaction that reads
-    first cannot become a writer on SQLite once another has written, and sees
-    an old snapshot under REPEATABLE READ. The database locks the row until the
-    commit. The instance gets the new number, so that `save()` writes it again
-    rather than moving it twice.
+    Within a transaction that was open before, such as that of ATOMIC_REQUESTS,
+    what a database refuses cannot be tried again.
     """
-    version = getattr(instance, version_field)
-    rows = type(instance)._base_manager.using(alias).filter(pk=instance.pk)
-    claimed = rows.filter(**{version_field: version}).update(
-        **{version_field: version + 1}
-    )
-    if claimed:
-        setattr(instance, version_field, version + 1)
-    return bool(claimed)
+    alias = router.db_for_write(view.get_queryset().model)
+    last_chance = connections[alias].in_atomic_block
+    for number in range(_ATTEMPTS):
+        view.held_object, view.is_second_attempt = None, number > 0
+        try:
+            response = _attempt(view, call, proceed, alias)
+        except OperationalError as error:
+            if not is_contention(error):
+                raise
+            if last_chance:
+                break
+            continue
+        if response is not None:
+            return response
+    raise lost(view)
+
+
+def _attempt(
+    view: "ConditionalMixin", call: Call, proceed: Proceed, alias: str
+) -> HttpResponseBase | None:
+    """Judge what is there; None where it was another one's when it was to be taken."""
+    try:
+        row = view.get_object()
+    except Http404:
+        if call.request.method != "PUT" or not view.put_creates:
+            raise
+        return create(view, call, alias)
+    require(view, call, row)
+    verdict(view, call, row)
+    # With ATOMIC_REQUESTS a refusal rolls the whole request back anyway.
+    savepoint = not connections[alias].settings_dict["ATOMIC_REQUESTS"]
+    with transaction.atomic(using=alias, savepoint=savepoint):
+        row = _take(view, call, row, alias)
+        if row is None:
+            return None
+        with _claimed(view, row, alias):
+            response = set_new_validators(view, call, proceed(), alias)
+            response = call.finish(response)
+        spoilt = transaction.get_rollback(using=alias)
+    if spoilt and connections[alias].in_atomic_block:
+        # The view has given its work up: whatever this is part of must not keep
+        # an answer that says otherwise.
+        transaction.set_rollback(True, using=alias)
+    return response
+
+
+def _take(view: "ConditionalMixin", call: Call, row: Model, alias: str) -> Model | None:
+    """Make sure that nobody else writes the row; None where somebody just has."""
+    validator = view.row_validator_of(type(row))
+    locks = view.write_strategy == "select_for_update" or view.is_second_attempt
+    if locks or not validator.swaps:
+        row = _lock(view, call, row, alias)
+    if validator.swaps and not _swap(validator, row, alias):
+        return None
+    return row
+
+
+def _lock(view: "ConditionalMixin", call: Call, row: Model, alias: str) -> Model:
+    """Wait for the row; judge again what it is by then."""
+    validator = view.row_validator_of(type(row))
+    judged = validator.state(row)
+    lock(row, alias)
+    if validator.state(row) != judged:
+        # Who may see it, and as what, has to be asked again.
+        view.held_object = None
+        row = view.get_object()
+        lock(row, alias)
+        verdict(view, call, row)
+    return row
+
+
+def _swap(validator: RowValidator, row: Model, alias: str) -> bool:
+    """Move the state by one step if it is still the one that was judged.
+
+    One UPDATE, which makes the transaction a writer at once: one that reads
+    first cannot become a writer on SQLite once another has written, and sees an
+    old snapshot under REPEATABLE READ. The database locks the row until the
+    commit. The instance gets the new values, so that `save()` writes them again
+    rather than moving them twice.
+    """
+    judged = {name: getattr(row, name) for name in validator.columns(type(row))}
+    moved = validator.moved(row)
+    # What a parent's table holds is swapped there: Django would otherwise look
+    # for the rows in one statement and update them in another.
+    owner: Any = type(row)._meta.get_field(next(iter(moved))).model
+    key = getattr(row, owner._meta.pk.attname)
+    rows = rows_of(owner, alias).filter(pk=key, **judged)
+    if not rows.update(**moved):
+        return False
+    for name, value in moved.items():
+        setattr(row, name, value)
+    return True
+
+
+def _claimed(
+    view: "ConditionalMixin", row: Model, alias: str
+) -> AbstractContextManager[None]:
+    """Keep a versioned row from moving again when the handler saves it."""
+    validator = view.row_validator_of(type(row))
+    own = isinstance(validator, VersionField) and validator.name == "version"
+    if own and isinstance(row, VersionedModel):
+        return claimed((type(row), alias, row.pk))
+    return nullcontext()
+
+
+def _create_member(
+    view: "ConditionalMixin", call: Call, proceed: Proceed
+) -> HttpResponseBase:
+    """Give the answer to a POST the tag of what it has made."""
+    model = view.get_queryset().model
+    alias = router.db_for_write(model)
+    # A tag of columns that are read again must be of the very row that was made.
+    read_again = not view.row_validator_of(model).swaps
+    with transaction.atomic(using=alias) if read_again else nullcontext():
+        response = proceed()
+        made = getattr(getattr(response, "data", None), "serializer", None)
+        row = getattr(made, "instance", None)
+        if not isinstance(row, model):
+            return response
+        view.held_object = row
+        return set_new_validators(view, call, response, alias)

@@ -22,7 +22,7 @@ from rest_framework.serializers import ModelSerializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet
 
-from drf_apikit.conditional import ConditionalMixin
+from drf_apikit.conditional import ConditionalMixin, VersionField
 from drf_apikit.idempotency import IdempotencyMixin, idempotent
 from tests.app.models import Article
 
@@ -73,7 +73,7 @@ class PlainViewSet(ModelViewSet[Article]):
 
 @method_decorator(cache_control(private=True, max_age=0), name="dispatch")
 class ArticleViewSet(ConditionalMixin, PlainViewSet):
-    version_field = "version"
+    validator = VersionField("version")
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response = super().list(request, *args, **kwargs)
@@ -122,6 +122,7 @@ class StrictViewSet(ArticleViewSet):
 class Editing(ConditionalMixin, RetrieveUpdateAPIView[Article]):
     """A generic view, with its own name for the argument."""
 
+    validator = VersionField("version")
     queryset = Article.objects.all()
     serializer_class = ArticleSerializer
     permission_classes = [IsAuthenticated]
@@ -132,6 +133,7 @@ class Editing(ConditionalMixin, RetrieveUpdateAPIView[Article]):
 class Appending(ConditionalMixin, GenericAPIView[Article]):
     """Adds to what is there: an update that is lost can be seen."""
 
+    validator = VersionField("version")
     queryset = Article.objects.all()
     permission_classes = [IsAuthenticated]
 
@@ -160,6 +162,8 @@ class Appending(ConditionalMixin, GenericAPIView[Article]):
 class DecoratedViewSet(ConditionalMixin, PlainViewSet):
     """Both blocks, one by a decorator."""
 
+    validator = VersionField("version")
+
     @idempotent(required=True)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().partial_update(request, *args, **kwargs)
@@ -180,10 +184,12 @@ class DecoratedViewSet(ConditionalMixin, PlainViewSet):
 
 
 class MixedViewSet(IdempotencyMixin, ConditionalMixin, PlainViewSet):
+    validator = VersionField("version")
     idempotent_actions = ("partial_update", "publish")
     publish = DecoratedViewSet.publish
 
 
 class TurnedViewSet(ConditionalMixin, IdempotencyMixin, PlainViewSet):
+    validator = VersionField("version")
     idempotent_actions = ("partial_update", "publish")
     publish = DecoratedViewSet.publish

@@ -1,0 +1,280 @@
+"""The mixin for reads, and its layer."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from django.db import router
+from django.db.models import Model, QuerySet
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+
+from drf_apikit.conditional.dependencies import Dependencies
+from drf_apikit.conditional.modification import UNSETTLED, last_modified
+from drf_apikit.conditional.reads import body_digest, read
+from drf_apikit.conditional.tags import CONDITIONS, FORMAT, digest, join
+from drf_apikit.conditional.validators import (
+    BodyHash,
+    Generation,
+    RowDigest,
+    RowValidator,
+    UpdatedAt,
+    Validator,
+    VersionField,
+)
+from drf_apikit.conditional.variants import is_pure, names_of_variant, variant_parts
+from drf_apikit.handlers import Call, Layer, LayeredView, Position, Proceed
+from drf_apikit.http.dates import format_http_date
+from drf_apikit.http.etags import EntityTag
+from drf_apikit.http.preconditions import Selected
+from drf_apikit.models import VersionedModel
+
+__all__ = ["READS", "ConditionalGetLayer", "ConditionalGetMixin", "Listed"]
+
+READS: Final = frozenset({"GET", "HEAD"})
+_BYTES: Final = BodyHash()
+
+if TYPE_CHECKING:
+    _View = GenericAPIView[Any]
+else:
+    _View = object
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The rows that a list shows, and whether they are a page of more."""
+
+    rows: Sequence[Any]
+    is_page: bool
+
+
+class ConditionalGetMixin(LayeredView, _View):
+    """Conditional GET and HEAD for a generic view or view set.
+
+    Every answer gets an `ETag`, and is a 304 where the client has it already.
+    What is compared is declared: a validator for one object and one for lists.
+    Where none is declared, for `@action`s and for HTML pages it is the bytes.
+
+    Raises:
+        PreconditionFailed: 412, If-Match or If-Unmodified-Since does not hold.
+
+    """
+
+    #: Of one object: `VersionField`, `UpdatedAt`, `RowDigest`, `Generation` or
+    #: `BodyHash`.
+    validator: ClassVar[Validator | None] = None
+    #: Of a list: `PageDigest`, `Aggregate`, `Generation` or `BodyHash`.
+    list_validator: ClassVar[Validator | None] = None
+    #: Paths, as for `prefetch_related()`, to the related rows that an answer shows.
+    depends_on: ClassVar[Sequence[str]] = ()
+    #: The column behind `Last-Modified`. None: that of an `UpdatedAt`, or that of a
+    #: `VersionedModel` with a `VersionField`, if nothing is depended on. "": none.
+    last_modified_field: ClassVar[str | None] = None
+    #: Whether two callers may get different bytes.
+    per_user: ClassVar[bool] = True
+    #: Request headers that shape the answer, besides those that DRF looks at.
+    variant_headers: ClassVar[Sequence[str]] = ()
+    #: `Cache-Control` of authenticated answers that have none. None: none.
+    cache_control: ClassVar[str | None] = "private, no-cache"
+
+    #: The object that the conditions were judged by, once it has been read.
+    held_object: Model | None = None
+    #: What `paginate_queryset()` has given last.
+    listed: Listed | None = None
+    #: The generation at the beginning of the request, where one is declared.
+    generation: str | None = None
+    #: What makes the tag of the answer to this request.
+    reading: Validator = _BYTES
+
+    def get_validator(self) -> Validator:
+        """Give the validator of one object."""
+        return self.validator or _BYTES
+
+    def get_list_validator(self) -> Validator:
+        """Give the validator of a list."""
+        return self.list_validator or _BYTES
+
+    def get_variant(self) -> Iterable[object]:
+        """Name what else shapes the bytes, such as a feature flag or a tenant."""
+        return ()
+
+    def get_handler_layers(self) -> list[Layer]:
+        """Add the precondition layer."""
+        return [*super().get_handler_layers(), ConditionalGetLayer()]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Note the generation before anything else is read."""
+        if request.method in READS:
+            self.reading = self._choose()
+            if isinstance(self.reading, Generation):
+                self.generation = self.reading.current()
+        super().initial(request, *args, **kwargs)
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Read from the database that is written to where that decides."""
+        queryset = super().filter_queryset(queryset)
+        if not self.needs_primary:
+            return queryset
+        return queryset.using(router.db_for_write(queryset.model))
+
+    def get_object(self) -> Any:
+        """Give the handler the very object that the conditions judged."""
+        if self.held_object is None:
+            self.held_object = super().get_object()
+        return self.held_object
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """Note what is listed, and load with it what it depends on."""
+        page = super().paginate_queryset(queryset)
+        if self.reading.records_rows:
+            rows = list(queryset if page is None else page)
+            self.dependencies.load(rows)
+            self.listed = Listed(rows, is_page=page is not None)
+        return page
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Say what the answer varies by, and who may keep it."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if request.method in READS and response.status_code in {200, 304}:
+            patch_vary_headers(response, names_of_variant(self))
+            known = request.auth or getattr(request.user, "is_authenticated", False)
+            if known and self.cache_control is not None:
+                response.headers.setdefault("Cache-Control", self.cache_control)
+        return response
+
+    @property
+    def is_detail(self) -> bool:
+        """Whether the route is that of one object."""
+        return (self.lookup_url_kwarg or self.lookup_field) in self.kwargs
+
+    @cached_property
+    def dependencies(self) -> Dependencies:
+        """The related rows that shape the answer."""
+        return Dependencies(self.depends_on)
+
+    def hold_object(self) -> Model:
+        """Read the object, which checks permissions, with what it depends on."""
+        if self.held_object is None:
+            self.held_object = self.get_object()
+            self.dependencies.load([self.held_object])
+        return self.held_object
+
+    def row_validator_of(self, model: type[Model]) -> RowValidator:
+        """Give what makes the state of an object."""
+        validator: Any = self.get_validator()
+        if isinstance(validator, RowValidator):
+            return validator
+        versioned = issubclass(model, VersionedModel)
+        return validator.of or (VersionField() if versioned else RowDigest())
+
+    def make_tag(self, state: str, *others: object) -> EntityTag:
+        """Make a tag of a state, and of what else shapes the bytes."""
+        return join(state, digest([*variant_parts(self), *others]))
+
+    def row_tag(self, row: Model) -> EntityTag:
+        """Make the tag of an object: without the variant where the bytes tell it."""
+        validator = self.row_validator_of(type(row))
+        if validator is not self.get_validator():
+            return join(validator.state(row))
+        return self.make_tag(validator.state(row), self.dependencies.state(row))
+
+    def body_tag(self, response: HttpResponse) -> EntityTag:
+        """Make the tag of some bytes; of one object's with its state."""
+        row, body = self.held_object, body_digest(response)
+        if row is None or not self.shows("retrieve"):
+            return join(f"{FORMAT}-{body}")
+        return join(self.row_validator_of(type(row)).state(row), body)
+
+    def selected(self, tag: EntityTag) -> Selected:
+        """Give what the conditions are judged by."""
+        row = self.held_object if self.shows("retrieve") else None
+        return Selected(tag, None if row is None else self.last_modified(row))
+
+    def set_validators(
+        self, response: HttpResponseBase, selected: Selected
+    ) -> HttpResponseBase:
+        """Set `ETag` and `Last-Modified`, unless the view has done so itself."""
+        response.headers.setdefault("ETag", str(selected.tag))
+        if selected.modified not in {None, UNSETTLED}:
+            text = format_http_date(selected.modified)
+            response.headers.setdefault("Last-Modified", text)
+        return response
+
+    def shows(self, action: str) -> bool:
+        """Tell an own action of the object's or the list's route from others."""
+        own: bool = getattr(self, "action", action) == action
+        return own and self.is_detail is (action not in {"list", "create"})
+
+    def shown_serializer_class(self) -> Any:
+        """Give the class that GET answers with, if there is any."""
+        own = type(self).get_serializer_class is not GenericAPIView.get_serializer_class
+        if self.serializer_class is None and not own:
+            return None
+        with self._as_retrieve():
+            return self.get_serializer_class()
+
+    def last_modified(self, row: Model) -> datetime | None:
+        """Give when the object was modified; see `modification`."""
+        return last_modified(row, self._last_modified_field(row))
+
+    @property
+    def needs_primary(self) -> bool:
+        """Whether to read from the database that is written to."""
+        return self.reading.needs_primary
+
+    def _choose(self) -> Validator:
+        if self.shows("retrieve"):
+            return self.get_validator()
+        return self.get_list_validator() if self.shows("list") else _BYTES
+
+    def _last_modified_field(self, row: Model) -> str | None:
+        if self.last_modified_field is not None:
+            return self.last_modified_field
+        validator = self.get_validator()
+        if self.depends_on:
+            return None
+        if isinstance(validator, UpdatedAt):
+            return validator.name
+        timed = isinstance(validator, VersionField) and isinstance(row, VersionedModel)
+        return "updated_at" if timed else None
+
+    @contextmanager
+    def _as_retrieve(self) -> Iterator[None]:
+        """Ask as GET would: a view set may answer by its action."""
+        action = getattr(self, "action", None)
+        if action is not None and self.request.method not in READS:
+            self.action = "retrieve"
+        try:
+            yield
+        finally:
+            if action is not None:
+                self.action = action
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the client has sent any condition."""
+        return any(name in self.request.headers for name in CONDITIONS)
+
+
+class ConditionalGetLayer(Layer):
+    """Decide about reads before, or by, what the handler answers."""
+
+    position = Position.PRECONDITION
+
+    def __call__(self, call: Call, proceed: Proceed) -> HttpResponseBase:
+        """Leave everything but GET and HEAD alone."""
+        view = call.view
+        if not isinstance(view, ConditionalGetMixin):
+            raise TypeError(f"{type(view).__name__} is no ConditionalGetMixin")
+        if call.request.method not in READS:
+            return proceed()
+        if not is_pure(call.request):
+            view.reading = _BYTES
+        return read(view, call, proceed)

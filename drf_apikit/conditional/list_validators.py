@@ -1,0 +1,131 @@
+"""What tells that a list is still what a client has seen."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+from django.db.models import BigIntegerField, Count, F, Model, QuerySet, Sum, Value
+from django.db.models.functions import Cast, Coalesce
+from rest_framework.utils.encoders import JSONEncoder
+
+from drf_apikit.conditional.rows import columns_of, values_of
+from drf_apikit.conditional.tags import FORMAT, digest
+from drf_apikit.conditional.validators import Validator
+from drf_apikit.http.etags import EntityTag
+
+if TYPE_CHECKING:
+    from drf_apikit.conditional.get import ConditionalGetMixin
+
+__all__ = ["Aggregate", "PageDigest"]
+
+#: Primes below 2**31: products of two numbers below them fit into 64 bits.
+_MODULUS: Final = 2_147_483_647
+_OTHER_MODULUS: Final = 2_147_483_629
+_FACTOR: Final = 1_103_515_245
+
+
+class PageDigest(Validator):
+    """Key and version of the rows of the page, and its envelope.
+
+    `columns` are what moves with each change of a row. None: the version of a
+    `VersionedModel`, else all columns. A comparison costs the queries of the page
+    itself, but reads only these columns and makes no answer.
+    """
+
+    records_rows = True
+
+    def __init__(self, *columns: str) -> None:
+        self.columns = columns
+
+    def before(self, view: "ConditionalGetMixin", /) -> EntityTag | None:
+        """Read the page as the answer would, narrowed to what is compared."""
+        rows = view.filter_queryset(view.get_queryset()) if view.is_asked else None
+        if not _is_plain(rows):
+            return None
+        columns = [*self._columns(rows.model), *_ordering_columns(view, rows)]
+        narrowed = view.dependencies.narrow(rows, columns)
+        view.paginate_queryset(narrowed)
+        return self.after(view, None)
+
+    def after(
+        self, view: "ConditionalGetMixin", _before: EntityTag | None, /
+    ) -> EntityTag | None:
+        """Take the very rows that were listed."""
+        listed, view.listed = view.listed, None
+        if listed is None:
+            return None
+        texts = [_envelope(view)] if listed.is_page else []
+        for row in listed.rows:
+            texts += map(str, values_of(row, self._columns(type(row))))
+            texts.append(view.dependencies.state(row))
+        return view.make_tag(f"{FORMAT}-{digest(texts)}")
+
+    def _columns(self, model: type[Model]) -> tuple[str, ...]:
+        return self.columns or columns_of(model)
+
+
+class Aggregate(Validator):
+    """One number made of key and version of all rows that the filters let through.
+
+    `column` is a whole number that moves with each change of a row, and so must
+    the key be a whole number. One query without rows, which reads every row: for
+    lists of some thousands whose pages are expensive. Of `depends_on` it can take
+    foreign keys to versioned models.
+    """
+
+    def __init__(self, column: str = "version") -> None:
+        self.column = column
+
+    def before(self, view: "ConditionalGetMixin", /) -> EntityTag | None:
+        """Ask the database, asked or not: before the rows are read."""
+        rows = view.filter_queryset(view.get_queryset())
+        related = view.dependencies.versions(rows.model) if _is_plain(rows) else None
+        if related is None:
+            return None
+        mixed = _mix(["pk", self.column, *related])
+        found = rows.order_by().aggregate(rows=Count("pk"), mixed=Sum(mixed))
+        state = digest([found["rows"], found["mixed"]])
+        return view.make_tag(f"{FORMAT}-{state}")
+
+    def after(
+        self, _view: "ConditionalGetMixin", before: EntityTag | None, /
+    ) -> EntityTag | None:
+        """Keep to what was asked before."""
+        return before
+
+
+def _mix(names: Sequence[str]) -> Any:
+    """Mix columns into one number, so that sums of it tell sets of rows apart.
+
+    A sum of the plain columns would be the same for two rows that have changed
+    places; the square is not linear.
+    """
+    mixed: Any = Cast(Value(1), BigIntegerField())
+    for name in names:
+        value = Coalesce(Cast(F(name), BigIntegerField()), -1) % _MODULUS
+        mixed = (mixed * _FACTOR + value) % _MODULUS
+    return (mixed * mixed) % _OTHER_MODULUS
+
+
+def _is_plain(rows: Any) -> TypeGuard[QuerySet[Any]]:
+    """Tell rows whose columns can be chosen from unions, slices and values."""
+    if not isinstance(rows, QuerySet):
+        return False
+    query = rows.query
+    return not (query.combinator or query.is_sliced or query.values_select)
+
+
+def _ordering_columns(view: "ConditionalGetMixin", rows: QuerySet[Any]) -> list[str]:
+    """Name the columns that a paginator reads of each row, as far as they are plain."""
+    ways = getattr(view.paginator, "get_ordering", None)
+    ordering = ways(view.request, rows, view) if callable(ways) else ()
+    given = rows.query.order_by or (rows.model._meta.ordering or ())
+    items = [getattr(item, "expression", item) for item in (*ordering, *given)]
+    names = {str(getattr(item, "name", item)).lstrip("-+") for item in items}
+    own = {field.name for field in rows.model._meta.concrete_fields}
+    return sorted(names & own)
+
+
+def _envelope(view: "ConditionalGetMixin") -> str:
+    """Give what the page says about itself: the total, and the links."""
+    return json.dumps(view.get_paginated_response([]).data, cls=JSONEncoder)

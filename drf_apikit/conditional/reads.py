@@ -1,0 +1,198 @@
+"""GET and HEAD: 304 where the client has it already, validators where not."""
+
+import logging
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+from django.http import HttpResponse, HttpResponseBase, HttpResponseNotModified
+
+from drf_apikit.conditional.tags import (
+    CONDITIONS,
+    body_of,
+    digest,
+    join,
+    representation_of,
+)
+from drf_apikit.conf import apikit_settings
+from drf_apikit.exceptions import PreconditionFailed
+from drf_apikit.handlers import Call, Proceed
+from drf_apikit.http.etags import EntityTag, parse_tag_list
+from drf_apikit.http.preconditions import (
+    Decision,
+    Preconditions,
+    Selected,
+    evaluate,
+    find_match,
+)
+from drf_apikit.signals import validator_found_stale
+
+if TYPE_CHECKING:
+    from drf_apikit.conditional.get import ConditionalGetMixin
+
+__all__ = ["body_digest", "decide", "read"]
+
+logger = logging.getLogger("drf_apikit.conditional")
+
+#: What describes the content that a 304 does not have (RFC 9110 section 15.4.5).
+_OF_CONTENT: Final = (
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+)
+#: One in so many is how finely the rate of samples is told.
+_FINE: Final = 1_000_000
+
+
+def read(view: "ConditionalGetMixin", call: Call, proceed: Proceed) -> HttpResponseBase:
+    """Compare before the answer is made, where that is possible, or after."""
+    before = view.reading.before(view)
+    if before is not None and view.is_asked:
+        selected = view.selected(before)
+        if _judge(call, selected) is Decision.NOT_MODIFIED:
+            return _unmodified(view, call, proceed, selected)
+    response = proceed()
+    if response.status_code != 200:
+        return response
+    if "ETag" in response:
+        return _judge_own(view, call, response)
+    tag = view.reading.after(view, before)
+    if tag is None:
+        return _judge_bytes(view, call, response)
+    selected = view.selected(tag)
+    if _records():
+        response, selected = _with_body(call, response, selected)
+    if before is None and _judge(call, selected) is Decision.NOT_MODIFIED:
+        response = _empty(call.finish(response))
+    return view.set_validators(response, selected)
+
+
+def decide(call: Call, selected: Selected | None) -> Decision:
+    """Decide about the conditions of a request (RFC 9110 section 13.2.2)."""
+    if_match, if_none_match, if_modified_since, if_unmodified_since = (
+        call.request.headers.get(name) for name in CONDITIONS
+    )
+    return evaluate(
+        str(call.request.method),
+        Preconditions(if_match, if_none_match, if_modified_since, if_unmodified_since),
+        selected,
+        now=datetime.now(UTC),
+        accept_weak=apikit_settings.conditional.accept_weak_if_match,
+    )
+
+
+def body_digest(response: HttpResponse) -> str:
+    """Give a digest of the bytes, and of what says how to read them."""
+    return digest([response.get("Content-Type", ""), response.content])
+
+
+def _judge(call: Call, selected: Selected) -> Decision:
+    """Decide; a failed precondition is raised as 412 with the current tag."""
+    decision = decide(call, selected)
+    if decision is Decision.FAILED:
+        raise PreconditionFailed(headers={"ETag": str(selected.tag)})
+    return decision
+
+
+def _unmodified(
+    view: "ConditionalGetMixin", call: Call, proceed: Proceed, selected: Selected
+) -> HttpResponseBase:
+    """Answer 304 without an answer; for a sample, find out whether that is right."""
+    field = call.request.headers.get("If-None-Match")
+    known = None if field is None else find_match(field, selected.tag)
+    if known is None:
+        return view.set_validators(HttpResponseNotModified(), selected)
+    if body_of(known) and _sampling():
+        return _verify(view, call, proceed, known)
+    same = Selected(EntityTag(known.opaque), selected.modified)
+    return view.set_validators(HttpResponseNotModified(), same)
+
+
+def _verify(
+    view: "ConditionalGetMixin", call: Call, proceed: Proceed, known: EntityTag
+) -> HttpResponseBase:
+    """Make the answer all the same, and compare it with what the client has."""
+    response = call.finish(proceed())
+    if not _is_whole(response) or "ETag" in response:
+        return response
+    fresh = view.selected(
+        EntityTag(f"{representation_of(known)}.{body_digest(response)}")
+    )
+    if fresh.tag.opaque == known.opaque:
+        return view.set_validators(_empty(response), fresh)
+    logger.error(
+        "%s answers otherwise than its validator says: a 304 would have been stale.",
+        type(view).__qualname__,
+    )
+    validator_found_stale.send_robust(
+        sender=type(view), request=call.request, tag=known
+    )
+    return view.set_validators(response, fresh)
+
+
+def _judge_bytes(
+    view: "ConditionalGetMixin", call: Call, response: HttpResponseBase
+) -> HttpResponseBase:
+    """Decide by the bytes, where nothing cheaper is known."""
+    response = call.finish(response)
+    if not _is_whole(response):
+        return response
+    tag = view.body_tag(response)
+    return _judge_whole(view, call, response, view.selected(tag))
+
+
+def _judge_own(
+    view: "ConditionalGetMixin", call: Call, response: HttpResponseBase
+) -> HttpResponseBase:
+    """Decide by the tag that the view has made itself."""
+    response = call.finish(response)
+    listed = parse_tag_list(response["ETag"])
+    if not _is_whole(response) or not isinstance(listed, tuple):
+        return response
+    return _judge_whole(view, call, response, Selected(listed[0]))
+
+
+def _judge_whole(
+    view: "ConditionalGetMixin", call: Call, response: HttpResponse, selected: Selected
+) -> HttpResponseBase:
+    if _judge(call, selected) is Decision.NOT_MODIFIED:
+        _empty(response)
+    return view.set_validators(response, selected)
+
+
+def _with_body(
+    call: Call, response: HttpResponseBase, selected: Selected
+) -> tuple[HttpResponseBase, Selected]:
+    """Add to the tag by what a later 304 can be verified."""
+    response = call.finish(response)
+    if not _is_whole(response):
+        return response, selected
+    tag = join(selected.tag.opaque, body_digest(response))
+    return response, Selected(tag, selected.modified)
+
+
+def _empty(response: Any) -> Any:
+    """Make a finished response a 304; what is not about its content stays."""
+    response.status_code = 304
+    response.content = b""
+    for name in _OF_CONTENT:
+        response.headers.pop(name, None)
+    return response
+
+
+def _is_whole(response: HttpResponseBase) -> TypeGuard[HttpResponse]:
+    """Tell an answer of known bytes from a stream and from a refusal."""
+    return isinstance(response, HttpResponse) and response.status_code == 200
+
+
+def _records() -> bool:
+    """Tell whether tags get what samples are verified by: all or none of them."""
+    return apikit_settings.conditional.verify_sample_rate > 0
+
+
+def _sampling() -> bool:
+    rate = apikit_settings.conditional.verify_sample_rate
+    return secrets.randbelow(_FINE) < rate * _FINE
