@@ -106,7 +106,7 @@ def _joined(model: Any, path: str) -> list[str]:
     return [*names, *(prefix + column for column in columns_of(related))]
 
 
-def _light(model: Any, path: str) -> str | Prefetch[Any, Any]:
+def _light(model: Any, path: str) -> Any:
     """Fetch of the last rows only what their states are made of."""
     *_, (field, last) = follow(model, path)
     # A foreign key from the other side is what the rows are matched by.

@@ -54,7 +54,9 @@ class ConditionalMixin(ConditionalGetMixin):
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """On MySQL, let a second attempt see what the first one was overtaken by."""
         queryset = super().filter_queryset(queryset)
-        if self.is_second_attempt and connections[queryset.db].vendor == "mysql":
+        connection = connections[queryset.db]
+        surrounded = self.is_second_attempt and connection.in_atomic_block
+        if surrounded and connection.vendor == "mysql":
             # A plain read would keep to the snapshot of the transaction around it.
             return queryset.select_for_update()
         return queryset

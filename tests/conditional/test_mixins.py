@@ -34,7 +34,7 @@ def test_a_generic_view_with_names_of_its_own(article: Article) -> None:
 def test_the_layer_is_for_its_views_alone() -> None:
     view = PlainViewSet()
     request: Any = APIRequestFactory().get("/")
-    with pytest.raises(TypeError, match="PlainViewSet is no ConditionalMixin"):
+    with pytest.raises(TypeError, match="PlainViewSet is no ConditionalGetMixin"):
         PreconditionLayer()(Call(view, request), Response)
 
 
@@ -76,7 +76,7 @@ BOTH = ["decorated", "mixed", "turned"]
 def test_a_retry_after_success_is_replayed_and_not_refused(
     base: str, article: Article
 ) -> None:
-    url, user = f"/{base}/{article.pk}/", User.objects.create(username="ada")
+    url, user = f"/{base}/{article.pk}/", User.objects.create(pk=1, username="ada")
     options: dict[str, Any] = {"user": user}
     options.update(If_Match=read(url), Idempotency_Key="key")
     first = send("patch", url, {"title": "new"}, **options)

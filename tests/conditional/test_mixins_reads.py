@@ -74,10 +74,9 @@ def test_a_304_keeps_what_the_200_says_about_caching(route: str, url: str) -> No
     assert response.status_code == 304
     for name in ("Cache-Control", "Vary", "ETag", "Allow"):
         assert response[name] == full[name], name
-    assert response["Vary"] == "Accept, Accept-Language"
+    assert response["Vary"] == "Accept, Accept-Language, Authorization"
     assert "private" in response["Cache-Control"]
-    for name in ("Content-Type", "Last-Modified"):
-        assert name not in response
+    assert "Content-Type" not in response
     if route == "list":
         assert response["Content-Location"] == "/articles/?page=1"
         assert response["X-Own"] == "1"
@@ -138,7 +137,7 @@ def test_answers_of_every_kind(kind: str, tag: str | None, modified: bool) -> No
     if kind == "plain":
         again = send("get", target, If_None_Match=response["ETag"])
         assert again.status_code == 304
-        assert "Last-Modified" not in again
+        assert again["Last-Modified"] == response["Last-Modified"]
 
 
 @pytest.mark.compliance("RFC 9110", "8.8.3.3")
