@@ -14,10 +14,11 @@ from django.utils.cache import patch_vary_headers
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 
+from drf_apikit.conditional.conditions import NO_CONDITIONS, conditions_of
 from drf_apikit.conditional.dependencies import Dependencies
 from drf_apikit.conditional.modification import UNSETTLED, last_modified
 from drf_apikit.conditional.reads import body_digest, read
-from drf_apikit.conditional.tags import CONDITIONS, FORMAT, digest, join
+from drf_apikit.conditional.tags import FORMAT, digest, join
 from drf_apikit.conditional.validators import (
     BodyHash,
     Generation,
@@ -260,7 +261,7 @@ class ConditionalGetMixin(LayeredView, _View):
     @property
     def is_asked(self) -> bool:
         """Whether the client has sent any condition."""
-        return any(name in self.request.headers for name in CONDITIONS)
+        return conditions_of(self.request) != NO_CONDITIONS
 
 
 class ConditionalGetLayer(Layer):

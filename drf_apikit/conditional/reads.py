@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from django.http import HttpResponse, HttpResponseBase, HttpResponseNotModified
 
+from drf_apikit.conditional.conditions import conditions_of
 from drf_apikit.conditional.tags import (
-    CONDITIONS,
     body_of,
     digest,
     join,
@@ -20,7 +20,6 @@ from drf_apikit.handlers import Call, Proceed
 from drf_apikit.http.etags import EntityTag, parse_tag_list
 from drf_apikit.http.preconditions import (
     Decision,
-    Preconditions,
     Selected,
     evaluate,
     find_match,
@@ -72,12 +71,9 @@ def read(view: "ConditionalGetMixin", call: Call, proceed: Proceed) -> HttpRespo
 
 def decide(call: Call, selected: Selected | None) -> Decision:
     """Decide about the conditions of a request (RFC 9110 section 13.2.2)."""
-    if_match, if_none_match, if_modified_since, if_unmodified_since = (
-        call.request.headers.get(name) for name in CONDITIONS
-    )
     return evaluate(
         str(call.request.method),
-        Preconditions(if_match, if_none_match, if_modified_since, if_unmodified_since),
+        conditions_of(call.request),
         selected,
         now=datetime.now(UTC),
         accept_weak=apikit_settings.conditional.accept_weak_if_match,
@@ -101,7 +97,7 @@ def _unmodified(
     view: "ConditionalGetMixin", call: Call, proceed: Proceed, selected: Selected
 ) -> HttpResponseBase:
     """Answer 304 without an answer; for a sample, find out whether that is right."""
-    field = call.request.headers.get("If-None-Match")
+    field = conditions_of(call.request).if_none_match
     known = None if field is None else find_match(field, selected.tag)
     if known is None:
         return view.set_validators(HttpResponseNotModified(), selected)

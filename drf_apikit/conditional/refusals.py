@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import Model
 
+from drf_apikit.conditional.conditions import conditions_of
 from drf_apikit.conditional.reads import decide
 from drf_apikit.conditional.tags import join
 from drf_apikit.conf import apikit_settings
@@ -43,10 +44,13 @@ def require(view: "ConditionalMixin", call: Call, row: Model | None) -> None:
     """
     if not is_required(view, call):
         return
-    enough = {"If-Match", "If-None-Match"} if row is None else {"If-Match"}
-    if row is not None and view.last_modified(row) is not None:
-        enough.add("If-Unmodified-Since")
-    if not any(name in call.request.headers for name in enough):
+    sent = conditions_of(call.request)
+    enough = {sent.if_match}
+    if row is None:
+        enough.add(sent.if_none_match)
+    elif view.last_modified(row) is not None:
+        enough.add(sent.if_unmodified_since)
+    if enough == {None}:
         raise PreconditionRequired(headers=_current(view, row))
 
 
@@ -62,7 +66,7 @@ def verdict(view: "ConditionalMixin", call: Call, row: Model | None) -> None:
     selected = None
     if row is not None:
         # Only If-None-Match asks for more than the state.
-        whole = "If-None-Match" in call.request.headers
+        whole = conditions_of(call.request).if_none_match is not None
         tag = (
             view.row_tag(row)
             if whole

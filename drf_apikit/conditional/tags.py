@@ -14,15 +14,8 @@ from django.conf import settings
 
 from drf_apikit.http.etags import EntityTag
 
-__all__ = ["CONDITIONS", "FORMAT", "body_of", "digest", "join", "representation_of"]
+__all__ = ["FORMAT", "body_of", "digest", "join", "representation_of"]
 
-#: The request headers that a decision is made by (RFC 9110 section 13.1).
-CONDITIONS: Final = (
-    "If-Match",
-    "If-None-Match",
-    "If-Modified-Since",
-    "If-Unmodified-Since",
-)
 
 #: Moves when tags are made in another way, so that old ones never match.
 FORMAT: Final = 2

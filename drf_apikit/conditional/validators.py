@@ -14,9 +14,11 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from drf_apikit.conditional import generations
+from drf_apikit.conditional.conditions import conditions_of
 from drf_apikit.conditional.rows import columns_of, microseconds, values_of
-from drf_apikit.conditional.tags import CONDITIONS, FORMAT, digest, representation_of
+from drf_apikit.conditional.tags import FORMAT, digest, representation_of
 from drf_apikit.http.etags import EntityTag, parse_tag_list
+from drf_apikit.http.preconditions import Preconditions
 from drf_apikit.models import VersionedModel
 
 if TYPE_CHECKING:
@@ -224,8 +226,9 @@ class Generation(Validator):
 
 def _sole_tags(request: Request) -> tuple[EntityTag, ...]:
     """Give the tags of If-None-Match where that is the only condition."""
-    fields = [name for name in CONDITIONS if name in request.headers]
-    if fields != ["If-None-Match"]:
+    conditions = conditions_of(request)
+    field = conditions.if_none_match
+    if field is None or conditions != Preconditions(if_none_match=field):
         return ()
-    listed = parse_tag_list(request.headers["If-None-Match"])
+    listed = parse_tag_list(field)
     return listed if isinstance(listed, tuple) else ()
