@@ -153,6 +153,12 @@ def test_if_match_where_weak_tags_are_accepted(
     assert decided == expect(answer, answer)
 
 
+@pytest.mark.compliance("RFC 9110", "13.1.1")
+def test_weak_tags_are_not_accepted_unless_the_server_says_so() -> None:
+    fields, selected = Preconditions(if_match='W/"v7"'), Selected(TAG)
+    assert evaluate("PUT", fields, selected, now=NOW) is FAILED
+
+
 IF_NONE_MATCH = [
     case("13.1.2", "star-and-a-representation", "*", TAG, False),
     case("13.1.2", "star-and-a-weak-representation", "*", WEAK, False),
