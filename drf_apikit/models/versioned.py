@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from django.db import models, router
 from django.db.models import F, Field, Model, QuerySet
@@ -78,8 +78,8 @@ class VersionedModel(_Base):
     version = VersionNumber()
     updated_at = UpdateTime()
 
-    objects: ClassVar[VersionedManager[Any]] = VersionedManager()
-    versioned_rows: ClassVar[VersionedManager[Any]] = VersionedManager()
+    objects = VersionedManager()
+    versioned_rows = VersionedManager()
 
     _running_save: Saving | None = None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -29,6 +29,8 @@ _EXACT: Final = frozenset({str, int, bool, bytes, type(None), UUID, date, timede
 _INEXACT: Final = frozenset({float, Decimal, datetime, time})
 _PLAIN: Final = _EXACT | _INEXACT
 _NOTHING: Final = object()
+#: As many fates are kept for a value, and the last one.
+_FATES: Final = 3
 #: Where an instance keeps it: copied and pickled with all else.
 _ATTRIBUTE: Final = "_stored_columns"
 
@@ -59,7 +61,8 @@ class Stored:
     alias: str | None
     pk: Any
     values: Mapping[str, Any]
-    unsettled: tuple[tuple[Outcome, frozenset[str]], ...] = ()
+    #: By attribute: the fates of those who have written this value.
+    unsettled: Mapping[str, tuple[Outcome, ...]] = field(default_factory=dict)
 
     @classmethod
     def loaded(cls, alias: str | None, pk: Any, columns: Iterable[Any]) -> "Stored":
@@ -74,13 +77,13 @@ class Stored:
         """Tell whether this may be the beginning of that row: its parents' tables."""
         return self.alias == alias and self.pk in {None, pk}
 
-    def differs(self, field: "Field[Any, Any]", value: Any) -> bool:
+    def differs(self, of: "Field[Any, Any]", value: Any) -> bool:
         """Tell whether a column has to be written.
 
         When in doubt it has to: an unknown type that does not say when two of
         it are equal is written each time, as Django does.
         """
-        name = field.attname
+        name = of.attname
         if is_expression(value) or self._is_unsettled(name):
             return True
         stored = self.values.get(name, _NOTHING)
@@ -88,40 +91,45 @@ class Stored:
             value = value.name
         return not (
             _same(stored, _seen(value))
-            or _same(stored, _seen(field.get_prep_value(value)))
+            or _same(stored, _seen(of.get_prep_value(value)))
         )
 
     def refreshed(self, columns: Mapping[str, Any]) -> "Stored":
         """Add what has just been read."""
-        unsettled = ((made, names - columns.keys()) for made, names in self.unsettled)
         return replace(
             self,
             values={**self.values, **_all_kept(columns)},
-            unsettled=tuple(pair for pair in unsettled if pair[1]),
+            unsettled={k: v for k, v in self.unsettled.items() if k not in columns},
         )
 
     def written(self, columns: Mapping[str, Any], outcome: Outcome) -> "Stored":
         """Add what has just been written; of an expression nobody knows the value."""
         known = {k: v for k, v in columns.items() if not is_expression(v)}
-        kept = {k: v for k, v in self.values.items() if k not in columns}
-        names = frozenset(columns)
-        open_still = (
-            (made, before)
-            for made, before in self.unsettled
-            # What is written again shares the fate of the later transaction.
-            if not made.settled and not before <= names
-        )
-        now = () if outcome.settled else ((outcome, names),)
-        return replace(
-            self,
-            values={**kept, **_all_kept(known)},
-            unsettled=(*open_still, *now),
-        )
+        values = {k: v for k, v in self.values.items() if k not in columns}
+        values.update(_all_kept(known))
+        fates = {
+            name: made
+            for name, made in self.unsettled.items()
+            if name not in columns and self._is_unsettled(name)
+        }
+        if not outcome.settled:
+            fates.update({name: self._fates(name, values, outcome) for name in columns})
+        return replace(self, values=values, unsettled=fates)
+
+    def _fates(
+        self, name: str, values: Mapping[str, Any], outcome: Outcome
+    ) -> tuple[Outcome, ...]:
+        """Keep who else has written this very value: any of them will do.
+
+        Not all of them, in a long transaction: at worst it is written once more.
+        """
+        before = self.unsettled.get(name, ())
+        again = _same(self.values.get(name, _NOTHING), values.get(name))
+        return (*before[:_FATES], outcome) if again else (outcome,)
 
     def _is_unsettled(self, name: str) -> bool:
-        return any(
-            name in names and not outcome.settled for outcome, names in self.unsettled
-        )
+        made = self.unsettled.get(name)
+        return made is not None and not any(outcome.settled for outcome in made)
 
 
 def is_expression(value: Any) -> bool:

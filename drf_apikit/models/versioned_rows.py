@@ -1,6 +1,7 @@
 """Bulk writes that move the version."""
 
 from collections.abc import Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -72,7 +73,7 @@ class VersionedQuerySet(models.QuerySet[Row]):
         """Write some columns of some rows, and move each version by one."""
         rows, names = tuple(objs), tuple(fields)
         updated = super().bulk_update(rows, names, batch_size)
-        self._note(rows, names)
+        self._note(rows, frozenset(names))
         return updated
 
     def bulk_create(
@@ -100,7 +101,8 @@ class VersionedQuerySet(models.QuerySet[Row]):
         )
         if not ignore_conflicts:
             columns = self.model._meta.concrete_fields
-            self._note(rows, [field.name for field in columns], moved=False)
+            names = frozenset(field.name for field in columns)
+            self._note(rows, names, moved=False)
         return rows
 
     def _update_all(self, **values: Any) -> int:
@@ -124,12 +126,14 @@ class VersionedQuerySet(models.QuerySet[Row]):
         return Case(When(pk__in=held, then=F(name)), default=value)
 
     def _note(
-        self, rows: Iterable[Row], names: Collection[str], *, moved: bool = True
+        self, rows: Iterable[Row], names: AbstractSet[str], *, moved: bool = True
     ) -> None:
         """Tell the instances what of them has been written."""
         outcome = outcome_on(self.db)
         fields = self.model._meta.concrete_fields
-        attributes = [field.attname for field in fields if field.name in names]
+        attributes = [
+            field.attname for field in fields if names & {field.name, field.attname}
+        ]
         for row in rows:
             note_as_is(row, self.db, attributes, outcome)
             if moved and not claim_on(row, self.db)[0]:
@@ -137,15 +141,7 @@ class VersionedQuerySet(models.QuerySet[Row]):
                 vars(row).pop(UPDATED_AT, None)
 
 
-if TYPE_CHECKING:
-
-    class _Manager(models.Manager[Row]):
-        def bump(self) -> int: ...
-
-        async def abump(self) -> int: ...
-
-else:
-    _Manager = models.Manager.from_queryset(VersionedQuerySet)
+_Manager = models.Manager.from_queryset(VersionedQuerySet)
 
 
 class VersionedManager(_Manager[Row]):
