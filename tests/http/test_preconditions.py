@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Sequence
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
@@ -709,6 +710,17 @@ def test_hostile_fields_cost_linear_work(unit: str, tag: EntityTag) -> None:
     assert large <= 4.2 * small
     # At most a few calls for each octet of the five fields that are read.
     assert large <= 4 * 5 * 16 * KIB
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(Selected(TAG), "tag"), (Preconditions(), "if_match")],
+    ids=["selected", "preconditions"],
+)
+def test_what_is_judged_cannot_be_changed(value: object, name: str) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, name, None)
+    assert not hasattr(value, "__dict__")
 
 
 def test_a_hostile_list_is_still_decided() -> None:
