@@ -148,7 +148,7 @@ def _judge_own(
     listed = parse_tag_list(response["ETag"])
     if not _is_whole(response) or not isinstance(listed, tuple):
         return response
-    return _judge_whole(view, call, response, Selected(listed[0]))
+    return _judge_whole(view, call, response, Selected(listed[0], is_foreign=True))
 
 
 def _judge_whole(

@@ -48,6 +48,8 @@ class Selected:
 
     tag: EntityTag
     modified: datetime | None = None
+    #: Whether the tag is somebody else's, whose parts mean nothing to us.
+    is_foreign: bool = False
 
 
 def evaluate(
@@ -119,9 +121,11 @@ def _if_match_holds(field: str, selected: Selected | None, accept_weak: bool) ->
         return True
     if selected.tag.weak:
         return False
-    state = selected.tag.state
+    tag, foreign = selected.tag, selected.is_foreign
+    state = tag.opaque if foreign else tag.state
     for member in listed:
-        if member.state == state and (accept_weak or not member.weak):
+        listed_state = member.opaque if foreign else member.state
+        if listed_state == state and (accept_weak or not member.weak):
             return True
     return False
 
@@ -133,6 +137,8 @@ def _if_none_match_holds(field: str, selected: Selected | None) -> bool:
         return True
     if isinstance(listed, AnyTag):
         return False
+    if selected.is_foreign:
+        return not any(member.matches_weakly(selected.tag) for member in listed)
     return _first_match(listed, selected.tag) is None
 
 

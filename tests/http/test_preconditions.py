@@ -730,3 +730,15 @@ def test_a_hostile_list_is_still_decided() -> None:
     required = Preconditions(if_match=f"{field}{TWO}")
     assert evaluate("PUT", required, selected, now=NOW) is PROCEED
     assert evaluate("PUT", Preconditions(field), selected, now=NOW) is FAILED
+
+
+@pytest.mark.compliance("RFC 9110", "8.8.3.2")
+@pytest.mark.parametrize(
+    ("field", "same"), [('"1.2"', True), ('"1.3"', False), ('"1.2.3"', False)]
+)
+def test_no_part_of_a_foreign_tag_means_anything(field: str, same: bool) -> None:
+    foreign = Selected(EntityTag("1.2"), is_foreign=True)
+    written = evaluate("PUT", Preconditions(if_match=field), foreign, now=NOW)
+    assert written is (PROCEED if same else FAILED)
+    shown = evaluate("GET", Preconditions(if_none_match=field), foreign, now=NOW)
+    assert shown is (NOT_MODIFIED if same else PROCEED)
