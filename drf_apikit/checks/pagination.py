@@ -5,21 +5,24 @@ declares is all that is looked at.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
-from django.db import connections
 from django.db.models import Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.urls import get_resolver
 from rest_framework import pagination
 from rest_framework.generics import GenericAPIView
 
+from drf_apikit.checks.views import (
+    NoConnectionError,
+    RoutedView,
+    disconnected,
+    routed_views,
+)
 from drf_apikit.conf import apikit_settings
 from drf_apikit.keyset import Ordering, items_of, ordering_of, resolve_ordering
 from drf_apikit.keyset.indexes import missing_index
@@ -70,75 +73,14 @@ def check_pagination(**_: Any) -> list[checks.CheckMessage]:
     if not getattr(settings, "ROOT_URLCONF", None) or apikit_settings.faults():
         return []
     found: dict[Any, checks.CheckMessage] = {}
-    for view in _lists(get_resolver()):
-        for message in _look_at(view):
+    for view in routed_views(get_resolver()):
+        for message in _look_at(view) if "list" in view.handlers else ():
             # What one remedy cures is told once, by the first view that needs it.
             found.setdefault((message.id, message.hint), message)
     return list(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A view class, and what `as_view()` was given."""
-
-    cls: Any
-    given: Mapping[str, Any]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Give an attribute as an instance would have it; None for a property."""
-        value = self.given.get(name, getattr(self.cls, name, default))
-        return None if isinstance(value, property) else value
-
-    def __str__(self) -> str:
-        return f"{self.cls.__module__}.{self.cls.__qualname__}"
-
-    @property
-    def backend(self) -> Any:
-        """The filter backend that orders, as `CursorPagination` finds it."""
-        backends = self.get("filter_backends") or ()
-        return next((b for b in backends if hasattr(b, "get_ordering")), None)
-
-    @property
-    def rows(self) -> QuerySet[Any] | None:
-        """The rows as far as they are declared."""
-        queryset = self.get("queryset")
-        if isinstance(queryset, QuerySet):
-            return queryset.all()
-        meta = getattr(self.get("serializer_class"), "Meta", None)
-        model = getattr(meta, "model", None)
-        manager = getattr(model, "_default_manager", None)
-        return None if manager is None else manager.all()
-
-    @property
-    def is_declared(self) -> bool:
-        """Whether the rows have no other columns, and no other names for them."""
-        plain = [self.cls.get_queryset is GenericAPIView.get_queryset]
-        plain.append(self.cls.filter_queryset is GenericAPIView.filter_queryset)
-        plain += [_is_plain(backend) for backend in self.get("filter_backends") or ()]
-        return all(plain)
-
-
-class _NoConnectionError(Exception):
-    """A check wanted to ask a server."""
-
-
-def _lists(resolver: Any) -> Iterator[_View]:
-    """Find the views that give lists, however deep they are included."""
-    for pattern in resolver.url_patterns:
-        if hasattr(pattern, "url_patterns"):
-            yield from _lists(pattern)
-            continue
-        callback = getattr(pattern, "callback", None)
-        cls = getattr(callback, "cls", None)
-        if not isinstance(cls, type) or not issubclass(cls, GenericAPIView):
-            continue
-        actions = getattr(callback, "actions", None)
-        methods = dir(cls) if actions is None else actions.values()
-        if "list" in methods:
-            yield _View(cls, getattr(callback, "initkwargs", {}))
-
-
-def _look_at(view: _View) -> list[checks.CheckMessage]:
+def _look_at(view: RoutedView) -> list[checks.CheckMessage]:
     paginator = view.get("pagination_class")
     if not isinstance(paginator, type):
         return []
@@ -151,14 +93,14 @@ def _look_at(view: _View) -> list[checks.CheckMessage]:
     return found if own else [*found, *_walk(view, paginator)]
 
 
-def _walk(view: _View, paginator: Any) -> list[checks.CheckMessage]:
+def _walk(view: RoutedView, paginator: Any) -> list[checks.CheckMessage]:
     """Check the orderings of a view; one that cannot be understood is left alone."""
     try:
         rows = view.rows
         if rows is not None:
-            with _disconnected(rows.db):
+            with disconnected(rows.db):
                 return list(_orderings(view, paginator, rows))
-    except _NoConnectionError:
+    except NoConnectionError:
         pass
     except Exception:
         # Whatever a project's own managers and expressions may raise.
@@ -166,24 +108,7 @@ def _walk(view: _View, paginator: Any) -> list[checks.CheckMessage]:
     return []
 
 
-@contextmanager
-def _disconnected(alias: str) -> Iterator[None]:
-    """Refuse to connect: some expressions are written as the server's version asks."""
-
-    def refuse() -> None:
-        raise _NoConnectionError
-
-    own = vars(connections[alias])
-    before = {name: own[name] for name in ("connect",) if name in own}
-    own["connect"] = refuse
-    try:
-        yield
-    finally:
-        del own["connect"]
-        own.update(before)
-
-
-def _unbounded(view: _View, paginator: type) -> Iterator[checks.CheckMessage]:
+def _unbounded(view: RoutedView, paginator: type) -> Iterator[checks.CheckMessage]:
     for base, (parameter, bound, reader) in _BOUNDS:
         own = issubclass(paginator, base)
         # A reader of its own may well have a bound of its own.
@@ -209,16 +134,16 @@ def _unusable(paginator: type, fault: Fault) -> checks.CheckMessage:
 
 
 def _orderings(
-    view: _View, paginator: Any, rows: QuerySet[Any]
+    view: RoutedView, paginator: Any, rows: QuerySet[Any]
 ) -> Iterator[checks.CheckMessage]:
     """Check the ordering that is used without being asked for, and those offered."""
     try:
         own = ordering_of(rows)
     except ValueError as error:
-        if view.is_declared:
+        if _is_declared(view):
             yield _refused(view, "its queryset", error, "Paginate another queryset.")
         return
-    default = view.get("ordering") if view.backend else None
+    default = view.get("ordering") if _backend(view) else None
     items = items_of(default or paginator.ordering or own)
     remedy = "Order by columns or expressions of numbers, times, texts or booleans."
     yield from _ordering(view, rows, items, remedy)
@@ -228,10 +153,11 @@ def _orderings(
         yield from _ordering(view, rows, [name], remedy)
 
 
-def _offered(view: _View) -> Iterator[Any]:
+def _offered(view: RoutedView) -> Iterator[Any]:
     """Give the names that clients may order by, where they are listed."""
-    own = getattr(view.backend, "ordering_fields", None)
-    fields = view.get("ordering_fields", own) if view.backend else None
+    backend = _backend(view)
+    own = getattr(backend, "ordering_fields", None)
+    fields = view.get("ordering_fields", own) if backend else None
     if fields is None or fields == _ALL:
         return
     for field in fields:
@@ -239,11 +165,11 @@ def _offered(view: _View) -> Iterator[Any]:
 
 
 def _ordering(
-    view: _View, rows: QuerySet[Any], items: Sequence[Any], remedy: str
+    view: RoutedView, rows: QuerySet[Any], items: Sequence[Any], remedy: str
 ) -> Iterator[checks.CheckMessage]:
     wrong = [(item, error) for item in items if (error := _error(rows, item))]
     for item, error in wrong:
-        if view.is_declared or _names_field(rows.model, item):
+        if _is_declared(view) or _names_field(rows.model, item):
             yield _refused(view, repr(item), error, remedy)
     if wrong:
         return
@@ -271,13 +197,27 @@ def _names_field(model: type[Model], item: Any) -> bool:
     return True
 
 
+def _backend(view: RoutedView) -> Any:
+    """Give the filter backend that orders, as `CursorPagination` finds it."""
+    backends = view.get("filter_backends") or ()
+    return next((b for b in backends if hasattr(b, "get_ordering")), None)
+
+
+def _is_declared(view: RoutedView) -> bool:
+    """Tell whether the rows have no other columns, and no other names for them."""
+    plain = [view.cls.get_queryset is GenericAPIView.get_queryset]
+    plain.append(view.cls.filter_queryset is GenericAPIView.filter_queryset)
+    plain += [_is_plain(backend) for backend in view.get("filter_backends") or ()]
+    return all(plain)
+
+
 def _is_plain(backend: Any) -> bool:
     methods = [getattr(backend, name, None) for name in _NAMING]
     return all(m is None or m.__module__.startswith(_PLAIN) for m in methods)
 
 
 def _refused(
-    view: _View, what: str, error: ValueError, remedy: str
+    view: RoutedView, what: str, error: ValueError, remedy: str
 ) -> checks.CheckMessage:
     return checks.Error(
         f"{view} cannot be paginated by {what}: {error}.",
@@ -286,7 +226,9 @@ def _refused(
     )
 
 
-def _slow(view: _View, ordering: Ordering, declaration: str) -> checks.CheckMessage:
+def _slow(
+    view: RoutedView, ordering: Ordering, declaration: str
+) -> checks.CheckMessage:
     label = ordering.model._meta.label
     terms = ", ".join(map(str, ordering.terms))
     return checks.Warning(
