@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from django.db import models, router
-from django.db.models import F, Field, Model, QuerySet
+from django.db.models import F, Field, QuerySet
 from django.db.models.base import ModelBase
 
 from drf_apikit.models.versioned_claims import VERSION, claim_on
@@ -53,7 +53,8 @@ class VersionedModel(_Base):
     object, are compared in depth. An instance that was not read but made,
     `Document(pk=1, ...)`, writes all its columns, as ever; so does one that
     goes to another database. Columns that Django 6.1 has fetched for an
-    instance and its peers at once count as changed.
+    instance and its peers at once count as changed. If the row is gone it is
+    inserted again, as ever.
 
     **The number after `save()`** is the one in the database. Django 6 fetches
     it in the same statement from PostgreSQL and SQLite; otherwise it is read
@@ -71,8 +72,11 @@ class VersionedModel(_Base):
 
     **Writes that are claimed** have moved the version already: see `claimed`.
 
-    Give a subclass that has a `Meta` of its own no other `base_manager_name`:
-    Django writes through the base manager when it clears or adds related rows.
+    **Wiring.** Name this class first among the bases, and give it no other
+    `base_manager_name`: Django writes through the base manager when it clears
+    or adds related rows. In a transaction each save registers a callback with
+    `transaction.on_commit()`: what was rolled back is written again by the next
+    save.
     """
 
     version = VersionNumber()
@@ -131,8 +135,10 @@ class VersionedModel(_Base):
     ) -> None:
         """Write what has changed, and move the version by one."""
         alias = using or router.db_for_write(type(self), instance=self)
-        if update_fields is not None and (names := frozenset(update_fields)):
-            update_fields = names | _MOVED
+        if update_fields is not None:
+            names = frozenset(update_fields)
+            # No names at all: Django then saves nothing.
+            update_fields = names and names | _MOVED
         with self._while_saving(alias, update_fields is not None):
             super().save(
                 force_insert=force_insert,
@@ -157,10 +163,10 @@ class VersionedModel(_Base):
         done: Any = super()._do_update(rows, alias, pk, chosen, *rest, **options)
         if done:
             columns = {field.attname: value for field, _, value in chosen}
-            if isinstance(done, list):
-                columns |= _returned(rest[2], done)
-            else:
-                self._defer_computed(rows.model, columns)
+            # Without branches: of the two Djangos each test run has one.
+            columns |= {} if done is True else _returned(rest[2], done)
+            fields = rows.model._meta.local_concrete_fields if done is True else ()
+            self._defer_computed(fields, columns)
             self._note(alias, columns)
         return done
 
@@ -205,12 +211,12 @@ class VersionedModel(_Base):
             columns[VERSION] = stored.values.get(VERSION, 0) + 1
         note(self, alias, columns, outcome_on(alias))
 
-    def _defer_computed(self, model: type[Model], columns: Mapping[str, Any]) -> None:
+    def _defer_computed(
+        self, fields: Iterable[_AnyField], columns: Mapping[str, Any]
+    ) -> None:
         """Read what the database has computed when it is wanted, as Django 6 does."""
         computed = [name for name, value in columns.items() if is_expression(value)]
-        if columns:
-            fields = model._meta.local_concrete_fields
-            computed += [field.attname for field in fields if field.generated]
+        computed += [each.attname for each in fields if each.generated and columns]
         for name in computed:
             vars(self).pop(name, None)
 

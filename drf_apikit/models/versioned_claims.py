@@ -32,12 +32,12 @@ def claimed(row: Claimed, *, using: str | None = None) -> Iterator[None]:
 
         with transaction.atomic():
             rows = Document.objects.filter(pk=document.pk, version=seen)
-            if not rows.bump():
+            if not rows.update(version=seen + 1, updated_at=now):
                 raise EditConflict
-            document.version = seen + 1
+            document.version, document.updated_at = seen + 1, now
             with claimed(document):
                 document.title = "new"
-                document.save()  # writes the title; the version is 'seen + 1'
+                document.save()  # writes the title; the version stays
 
     Every instance of the row counts, and so do `update()` and `bump()`, on the
     same database alias, in the same thread or task and what it awaits. An
