@@ -5,7 +5,8 @@ and the epoch, which says since when nothing of it can have been lost.
 
 - A writer marks before its first write: it takes a free slot, or else the
   overflow, which only expires; then it sets a new value. After the commit it
-  sets another one, and only then gives its slot back.
+  sets another one, which ends what was taken in case the mark was lost, and then
+  gives its slot back.
 - A reader fetches all of it at once. It takes the value only where no mark and no
   quarantine is on it, and never one that it has just set itself.
 
@@ -30,6 +31,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from django.core.cache import caches
@@ -38,8 +40,9 @@ from drf_apikit.conf import apikit_settings
 
 __all__ = ["SLOTS", "Mark", "finish", "keys_of", "read", "release", "renew", "take"]
 
-#: Transactions that write to one model at the same time and can give their mark back.
-SLOTS: Final = 16
+#: Transactions that can write to a model at the same time and give their marks back;
+#: each is a key more for every reader.
+SLOTS: Final = 8
 
 _DAY: Final = 24 * 60 * 60
 #: Format, made, usable from, token. Another format counts as no value: releases
@@ -78,6 +81,7 @@ class _Keys:
         return (*self.slots, self.overflow)
 
 
+@cache
 def keys_of(label: str) -> _Keys:
     """Name what the cache has of a model. The braces keep it on one node."""
     start = f"drf_apikit:generation:{{{label}}}:"
@@ -102,14 +106,14 @@ def read(labels: Iterable[str], now: float) -> str | None:
 
 def take(label: str, now: float) -> Mark:
     """Mark a model before a write."""
-    keys, cache, life = keys_of(label), _cache(), _mark_life()
+    keys, store, life = keys_of(label), _cache(), _mark_life()
     token, first = secrets.token_hex(8), secrets.randbelow(SLOTS)
     for key in keys.slots[first:] + keys.slots[:first]:
-        if cache.add(key, token, life):
+        if store.add(key, token, life):
             break
     else:
         key = keys.overflow
-        cache.set(key, token, life)
+        store.set(key, token, life)
     # Should the mark be lost alone, this value is as good as marked for as long.
     _set(keys.value, now, usable_from=now + life)
     return Mark(key, token, now)
@@ -128,10 +132,10 @@ def release(mark: Mark, now: float) -> bool:
     """Give a mark back; False where it was lost before."""
     if mark.key.endswith("overflow"):
         return True
-    cache = _cache()
-    held = bool(cache.get(mark.key) == mark.token)
+    store = _cache()
+    held = bool(store.get(mark.key) == mark.token)
     if held and 0 <= now - mark.taken_at < _SAFE * _mark_life():
-        cache.delete(mark.key)
+        store.delete(mark.key)
     return held
 
 

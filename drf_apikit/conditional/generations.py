@@ -10,8 +10,11 @@ bulk updates, cascades, commands and raw SQL count. Say `invalidate()` for what
 does not pass there: other programs, COPY, `callproc()`, the driver's own cursors,
 triggers and functions. What remains:
 
-- A transaction must end within `GENERATION_MARK_LIFE` after its last statement.
-- The cache must not come back with values that it had before: no old dump.
+- A transaction must end within `GENERATION_MARK_LIFE` after its last statement,
+  and be opened by Django, or by a BEGIN in Django's cursor: MySQL's drivers do not
+  tell of their own. With `AUTOCOMMIT` off there are no generations.
+- The cache must be one for all processes, set marks atomically, not hide its
+  failures, and never come back with old values: no dump, no replica that lags.
 - Whoever reads rows asks for `current()` first, before the transaction has read
   anything, and reads them where they are written, not from a replica.
 """

@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from drf_apikit.conditional import generation_store as store
-from drf_apikit.conditional.written_tables import Statement, Tracked, tracked_by
+from drf_apikit.conditional.written_tables import (
+    Statement,
+    Tracked,
+    is_plain_read,
+    tracked_by,
+)
 from drf_apikit.conf import apikit_settings
 
 __all__ = ["DEBTS", "WriteGuard", "finish", "guards_of", "tracked_models"]
@@ -45,7 +50,7 @@ class WriteGuard:
         self.settle()
         DEBTS.pay()
         models = tracked_models()
-        if not models.tables:
+        if not models.tables or (not self._marks and is_plain_read(sql)):
             return execute(sql, params, many, context)
         statement = Statement(sql, self._connection)
         # Other wrappers, and a cache in the database, have statements of their own.
@@ -122,8 +127,7 @@ class WriteGuard:
             return False
         if self._running or connection.in_atomic_block or not connection.autocommit:
             return True
-        # SQLite's driver knows; there Django's own BEGIN passes here too.
-        return bool(getattr(driver, "in_transaction", self._began is driver))
+        return _in_transaction(driver, began=self._began is driver)
 
     def _is_certain(self, *, answered: bool) -> bool:
         """Tell whether the database is done with all that it was told."""
@@ -173,6 +177,15 @@ class Debts:
 
 
 DEBTS: Final = Debts()
+
+
+def _in_transaction(driver: Any, *, began: bool) -> bool:
+    """Ask the driver, which may have opened one by itself; MySQL's do not know."""
+    status = getattr(getattr(driver, "info", None), "transaction_status", None)
+    if status is not None:
+        # psycopg: 0 is idle.
+        return bool(status)
+    return bool(getattr(driver, "in_transaction", began))
 
 
 def _is_due(mark: store.Mark | None) -> bool:

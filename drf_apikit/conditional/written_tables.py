@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.db.models import Model
 
-__all__ = ["Statement", "Tracked", "label_of", "tracked_by"]
+__all__ = ["Statement", "Tracked", "is_plain_read", "label_of", "tracked_by"]
 
 #: Spaces, brackets and comments, but not those that MySQL executes.
 _FIRST_WORD: Final = re.compile(
@@ -64,6 +64,11 @@ def tracked_by(names: frozenset[str]) -> Tracked:
 def label_of(model: type[Model]) -> str:
     """Name a model; a proxy has the name of its rows."""
     return _concrete(model)._meta.label_lower
+
+
+def is_plain_read(sql: Any) -> bool:
+    """Tell it at a glance, as for nearly all statements; False says nothing."""
+    return isinstance(sql, str) and sql.startswith("SELECT ") and ";" not in sql
 
 
 class Statement:
@@ -124,9 +129,6 @@ def _as_text(sql: Any, connection: Any) -> str | None:
 
 
 def _first_word(text: str) -> str:
-    if text.startswith("SELECT "):
-        # Nearly all are.
-        return "select"
     match = _FIRST_WORD.match(text)
     return match[1].lower() if match else ""
 

@@ -215,6 +215,21 @@ def test_a_transaction_in_sql_is_seen() -> None:
 
 
 @in_transactions
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.usefixtures("database")
+def test_a_transaction_of_the_driver_is_seen() -> None:
+    before = settled()
+    connection.ensure_connection()
+    connection.connection.execute("BEGIN")
+    execute("UPDATE tests_app_article SET score = 1")
+    assert elsewhere() is None
+    connection.connection.execute("COMMIT")
+    assert elsewhere() is None
+    execute("SELECT 1")
+    assert elsewhere() not in {None, before}
+
+
+@in_transactions
 @pytest.mark.usefixtures("database")
 def test_a_failed_statement_is_finished() -> None:
     before = settled()

@@ -22,6 +22,8 @@ from drf_apikit.conditional import generation_store as store
 LIFE = 200
 MARK_LIFE = 20
 DEPTH = 3
+#: Of its own: keys are made once, and here there are fewer slots.
+LABEL = "toy.row"
 STEPS = 500
 
 
@@ -71,7 +73,7 @@ class World:
             self.rng.choice(actions)()
 
     def begin(self) -> None:
-        self.open.append(store.take("x.y", self.clock.now))
+        self.open.append(store.take(LABEL, self.clock.now))
 
     def commit(self) -> None:
         if self.open:
@@ -86,11 +88,11 @@ class World:
         if self.committed:
             mark = self.committed.pop(self.rng.randrange(len(self.committed)))
             if self.rng.random() < 0.8:
-                store.finish("x.y", mark, self.clock.now)
+                store.finish(LABEL, mark, self.clock.now)
 
     def read(self) -> None:
         before = self.data
-        tag = store.read(["x.y"], self.clock.now)
+        tag = store.read([LABEL], self.clock.now)
         if tag is None:
             return
         for name, data in self.tags:

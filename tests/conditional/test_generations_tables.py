@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier
 from drf_apikit.conditional.written_tables import (
     Statement,
     Tracked,
+    is_plain_read,
     label_of,
     tracked_by,
 )
@@ -72,6 +73,12 @@ def writes(sql: Any, tracked: Tracked = TRACKED) -> frozenset[str]:
 @pytest.mark.parametrize("sql", READS)
 def test_a_read_writes_nothing(sql: str) -> None:
     assert writes(sql) == frozenset()
+
+
+@pytest.mark.parametrize("sql", [*WRITES, *OPAQUE], ids=str)
+def test_no_write_looks_like_a_plain_read(sql: Any) -> None:
+    assert not is_plain_read(sql)
+    assert is_plain_read(READS[0])
 
 
 @pytest.mark.parametrize("sql", WRITES)
