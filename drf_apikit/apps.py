@@ -17,11 +17,12 @@ class ApikitConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks, and the OpenAPI extensions where they are of use.
+        """Register checks and OpenAPI extensions, and watch what is written.
 
-        Both import models, which are not there yet when this module is imported.
+        All import models, which are not there yet when this module is imported.
         """
         import_module("drf_apikit.checks").register()
+        import_module("drf_apikit.conditional.generations").install()
         if find_spec("drf_spectacular"):
             # drf-spectacular finds an extension once its module is imported.
             import_module("drf_apikit.contrib.spectacular")

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
-from drf_apikit.conditional import ConditionalMixin
+from drf_apikit.conditional import ConditionalMixin, VersionField
 from drf_apikit.idempotency import idempotent
 from ledger import services
 from ledger.filters import ReferenceSearchFilter, StrictOrderingFilter, TransferFilter
@@ -56,7 +56,7 @@ class AccountViewSet(
     queryset = Account.objects.order_by("pk")
     serializer_class = AccountSerializer
     required_scopes = SCOPES
-    version_field = "version"
+    validator = VersionField("version")
 
     def get_queryset(self) -> AccountQuerySet:
         """Return what the caller may see."""
