@@ -67,7 +67,12 @@ class Stored:
     @classmethod
     def loaded(cls, alias: str | None, pk: Any, columns: Iterable[Any]) -> "Stored":
         """Keep what was read: pairs of attribute and value."""
-        return cls(alias, pk, {name: _kept(value) for name, value in columns})
+        # Each row of a list comes by: most values need no call.
+        values = {
+            name: value if type(value) in _PLAIN else _kept(value)
+            for name, value in columns
+        }
+        return cls(alias, pk, values)
 
     def is_of(self, alias: str | None, pk: Any) -> bool:
         """Tell whether this is that row."""

@@ -114,6 +114,7 @@ def test_a_row_is_one_in_all_its_classes(
         Report.objects.bump()
         Document.objects.update(text="x")
         assert Report.objects.bulk_update([report], ["pages"]) == 1
+        assert statements(lambda: (report.version, report.updated_at)) == []
     assert moved(report) == (2, THEN)
     assert report.version == 2
     assert (column(report, "pages"), column(report, "title")) == (3, "new")
