@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from django.core.exceptions import ImproperlyConfigured
+
 from drf_apikit.conditional import generation_store as store
 from drf_apikit.conditional.written_tables import (
     Statement,
@@ -142,7 +144,11 @@ class WriteGuard:
 
 def tracked_models() -> Tracked:
     """Give the tracked models and their tables."""
-    return tracked_by(apikit_settings.conditional.generations)
+    try:
+        return tracked_by(apikit_settings.conditional.generations)
+    except ImproperlyConfigured:
+        # A system check tells, and so does the view. It is no statement's fault.
+        return tracked_by(frozenset())
 
 
 def guards_of(connection: Any) -> Iterator[WriteGuard]:

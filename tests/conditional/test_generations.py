@@ -582,3 +582,13 @@ def test_a_constraint_that_fails_is_no_unknown_outcome() -> None:
     with pytest.raises(IntegrityError):
         Author.objects.create(pk=1)
     assert in_threads(lambda: seen(Author))[0] not in {None, before}
+
+
+@in_transactions
+def test_a_faulty_setting_stops_no_statement(settings: Settings) -> None:
+    Article.objects.create()
+    assert any(guards_of(connection))
+    settings.DRF_APIKIT = {"CONDITIONAL": {"GENERATION_LIFE": "long"}}
+    Article.objects.create()
+    assert tracked() == frozenset()
+    assert current([Article]) is None
