@@ -2,11 +2,13 @@
 
 from django.core import checks
 
+from drf_apikit.checks.conditional import check_conditional
 from drf_apikit.checks.pagination import check_pagination
 from drf_apikit.checks.settings import check_settings
 from drf_apikit.checks.wiring import check_cors, check_problems
 
 __all__ = [
+    "check_conditional",
     "check_cors",
     "check_pagination",
     "check_problems",
@@ -20,4 +22,5 @@ def register() -> None:
     checks.register(check_settings, checks.Tags.security)
     checks.register(check_problems, checks.Tags.urls)
     checks.register(check_pagination, checks.Tags.urls)
+    checks.register(check_conditional, checks.Tags.urls)
     checks.register(check_cors, checks.Tags.compatibility)

@@ -31,6 +31,11 @@ class RoutedView:
         value = self.given.get(name, getattr(self.cls, name, default))
         return None if isinstance(value, property) else value
 
+    def knows(self, name: str) -> bool:
+        """Tell whether an attribute is the same for all instances."""
+        value = self.given.get(name, getattr(self.cls, name, None))
+        return not hasattr(type(value), "__get__")
+
     def __str__(self) -> str:
         return f"{self.cls.__module__}.{self.cls.__qualname__}"
 
