@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from django.core import checks
 from django.db.models.constants import LOOKUP_SEP
 from rest_framework.relations import (
+    HyperlinkedRelatedField,
     ManyRelatedField,
     RelatedField,
     SlugRelatedField,
@@ -97,9 +98,9 @@ def _walk(
     for name, field in _fields(serializer).items():
         if field.write_only or isinstance(field, SerializerMethodField):
             continue
-        source = field.source or name
-        names = [] if source == "*" else source.split(".")
-        yield from _follow(_inner(field), names, _Shown(prefix, model), above | {own})
+        inner = _inner(field)
+        names = _names(inner, field.source or name)
+        yield from _follow(inner, names, _Shown(prefix, model), above | {own})
 
 
 def _follow(
@@ -157,6 +158,16 @@ def _inner(field: Any) -> Any:
     return field.child_relation if isinstance(field, ManyRelatedField) else field
 
 
+def _names(field: Any, source: str) -> list[str]:
+    """Give the attributes that are read to show a field, one after the other."""
+    names = [] if source == "*" else source.split(".")
+    if isinstance(field, SlugRelatedField):
+        return names + field.slug_field.split(LOOKUP_SEP)
+    if isinstance(field, HyperlinkedRelatedField):
+        return [*names, field.lookup_field]
+    return names
+
+
 def _relation(model: Any, name: str) -> tuple[Any, Any]:
     """Give a relation with the model that it leads to; None if it is none."""
     try:
@@ -173,8 +184,6 @@ def _is_own(relation: Any, field: Any, rest: Sequence[str]) -> bool:
     keys = {target.name, target.attname} | ({"pk"} if target.primary_key else set())
     if rest:
         return len(rest) == 1 and rest[0] in keys
-    if isinstance(field, SlugRelatedField):
-        return field.slug_field in keys
     return isinstance(field, RelatedField) and field.use_pk_only_optimization()
 
 

@@ -75,16 +75,20 @@ def routed_views(resolver: Any) -> Iterator[RoutedView]:
 
 @contextmanager
 def disconnected(alias: str) -> Iterator[None]:
-    """Refuse to connect: some expressions are written as the server's version asks."""
+    """Refuse to connect, and to ask what is connected to already.
 
-    def refuse() -> None:
+    Some expressions are written as the server's version asks.
+    """
+
+    def refuse(*_: Any) -> Any:
         raise NoConnectionError
 
     own = vars(connections[alias])
     before = {name: own[name] for name in ("connect",) if name in own}
     own["connect"] = refuse
     try:
-        yield
+        with connections[alias].execute_wrapper(refuse):
+            yield
     finally:
         del own["connect"]
         own.update(before)

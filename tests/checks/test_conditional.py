@@ -484,6 +484,7 @@ SHOWN = {
     "dotted-deep": (drf.IntegerField(source="author.documents.count"), DEEP),
     "slug": (slug("author"), ["author"]),
     "slug-key": (slug("author", "pk"), []),
+    "slug-deep": (slug("author", "documents__pk"), DEEP),
     "slug-many": (slug("tags", many=True), ["tags"]),
     "key": (key("author"), []),
     "key-many": (key("tags", many=True), ["tags"]),
@@ -901,37 +902,47 @@ def test_what_fails_is_left_alone(
     assert f"The conditional requests of {NAME} could not be checked." in caplog.text
 
 
+@pytest.mark.parametrize("connected", [True, False])
+@pytest.mark.django_db
+@isolate_apps("tests.app")
 def test_no_server_is_asked(
-    routed: Checking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    connected: bool,
+    routed: Checking,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Asking(drf.ModelSerializer[Document]):
-        def get_fields(self) -> Any:
-            connections[DEFAULT_DB_ALIAS].connect()
-            return super().get_fields()
+    connection = connections[DEFAULT_DB_ALIAS]
+    asked: list[object] = []
+
+    def ask(*_: Any) -> Any:
+        if connected:
+            asked.append(Author.objects.count())
+        connection.connect()
+        asked.append("connected")
+
+    own: Any = {"serializer_class": shows(slug("author")), **DOCUMENTS}
+    monkeypatch.setattr(own["serializer_class"], "get_fields", ask)
+    # What it declares is there all the same.
+    assert ids(routed(at(rows(validator=VersionField(), **own)))) == ["W007"]
+
+    class Asking(models.Manager[Any]):
+        get_queryset = ask
+
+    class Row(models.Model):
+        objects = Asking()
 
         class Meta:
-            model = Document
-            fields = ["id"]
+            app_label = "tests_app"
 
-    own: Any = {"serializer_class": Asking, "validator": VersionField(), **DOCUMENTS}
-    assert routed(at(rows(**own))) == []
-
-    def ask(_view: Any) -> Any:
-        connections[DEFAULT_DB_ALIAS].connect()
-
-    monkeypatch.setattr(
-        "drf_apikit.checks.conditional.uncovered_rows", ask, raising=True
-    )
-    assert routed(at(rows())) == []
-    assert caplog.text == ""
+    view = rows(serializer_class=shows(model=Row), queryset=None)
+    assert routed(at(view)) == []
+    assert (asked, caplog.text) == ([], "")
 
 
 @pytest.mark.django_db
 def test_the_check_is_run_by_manage_py(routed: Checking) -> None:
-    routed(at(rows(validator=VersionField(), serializer_class=shows(slug("author")))))
+    own: Any = {"serializer_class": shows(slug("author")), **DOCUMENTS}
+    routed(at(rows(validator=RowDigest(), **own)))
     err = StringIO()
-    view = rows(validator=RowDigest(), serializer_class=shows(slug("author")))
-    view.queryset = of(Document)
-    routed(at(view))
     call_command("check", stderr=err, stdout=StringIO())
     assert "(drf_apikit.W007)" in err.getvalue()
