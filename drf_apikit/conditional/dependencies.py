@@ -21,7 +21,7 @@ from drf_apikit.conditional.rows import columns_of, values_of
 from drf_apikit.conditional.tags import digest
 from drf_apikit.models import VersionedModel
 
-__all__ = ["Dependencies", "follow"]
+__all__ = ["Dependencies", "follow", "joined_columns"]
 
 
 class Dependencies:
@@ -32,17 +32,16 @@ class Dependencies:
 
     def load(self, rows: Sequence[Model]) -> None:
         """Fetch what the rows do not have yet: at most a query for each path."""
-        if self.paths and rows:
+        if self.paths and rows and isinstance(rows[0], Model):
             prefetch_related_objects(rows, *self.paths)
 
     def state(self, row: Model) -> str:
-        """Give a digest of the related rows; whatever order they come in."""
-        if not self.paths:
-            return ""
-        return digest(
-            digest([path, *sorted(_state(related) for related in _reach(row, path))])
-            for path in self.paths
-        )
+        """Give a digest of the related rows; nothing where there are no paths."""
+        return digest([self.states(row)]) if self.paths else ""
+
+    def states(self, row: Model) -> list[list[str]]:
+        """Give the states of the related rows by path, whatever order they come in."""
+        return [sorted(map(_state, _reach(row, path))) for path in self.paths]
 
     def narrow(self, rows: Any, columns: Sequence[str]) -> Any:
         """Read these columns and the states of the related rows, and little else.
@@ -56,7 +55,7 @@ class Dependencies:
         plain: Any = rows.select_related(None).prefetch_related(None)
         lookups, joined = [], []
         for path in self.paths:
-            names = [] if path in own else _joined(rows.model, path)
+            names = [] if path in own else joined_columns(rows.model, path)
             if names:
                 plain = plain.select_related(path)
                 joined += names
@@ -69,7 +68,7 @@ class Dependencies:
         names: list[str] = []
         for path in self.paths:
             *_, (_field, last) = follow(model, path)
-            if not _joined(model, path) or not issubclass(last, VersionedModel):
+            if not joined_columns(model, path) or not issubclass(last, VersionedModel):
                 return None
             names += [f"{path}__pk", f"{path}__version"]
         return names
@@ -94,7 +93,7 @@ def follow(model: Any, path: str) -> Iterator[tuple[Any, Any]]:
             return
 
 
-def _joined(model: Any, path: str) -> list[str]:
+def joined_columns(model: Any, path: str) -> list[str]:
     """Name the columns behind a path of foreign keys; none for other paths."""
     names: list[str] = []
     prefix = ""
@@ -149,4 +148,4 @@ def _related(row: Model, name: str) -> list[Model]:
 
 
 def _state(row: Model) -> str:
-    return digest(values_of(row, columns_of(type(row))))
+    return repr(values_of(row, columns_of(type(row))))

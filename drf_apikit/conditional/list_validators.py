@@ -1,20 +1,21 @@
 """What tells that a list is still what a client has seen."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from django.db.models import BigIntegerField, Count, F, Model, QuerySet, Sum, Value
 from django.db.models.functions import Cast, Coalesce
 from rest_framework.utils.encoders import JSONEncoder
 
+from drf_apikit.conditional.raw_pages import RawPage
 from drf_apikit.conditional.rows import columns_of, values_of
 from drf_apikit.conditional.tags import FORMAT, digest
 from drf_apikit.conditional.validators import Validator
 from drf_apikit.http.etags import EntityTag
 
 if TYPE_CHECKING:
-    from drf_apikit.conditional.get import ConditionalGetMixin
+    from drf_apikit.conditional.get import ConditionalGetMixin, Listed
 
 __all__ = ["Aggregate", "PageDigest"]
 
@@ -42,10 +43,17 @@ class PageDigest(Validator):
         rows = view.filter_queryset(view.get_queryset()) if view.is_asked else None
         if not _is_plain(rows):
             return None
-        columns = [*self._columns(rows.model), *_ordering_columns(view, rows)]
-        narrowed = view.dependencies.narrow(rows, columns)
-        view.paginate_queryset(narrowed)
-        return self.after(view, None)
+        columns, ordering = self._columns(rows.model), _ordering_columns(view, rows)
+        page = RawPage.of(rows, columns, view.dependencies)
+        if page is None:
+            narrow = view.dependencies.narrow(rows, [*columns, *ordering])
+            view.paginate_queryset(narrow)
+            return self.after(view, None)
+        view.paginate_queryset(page.query(ordering))
+        listed, view.listed = view.listed, None
+        if listed is None:
+            return None
+        return _page_tag(view, page.states(listed.rows), listed)
 
     def after(
         self, view: "ConditionalGetMixin", _before: EntityTag | None, /
@@ -54,11 +62,12 @@ class PageDigest(Validator):
         listed, view.listed = view.listed, None
         if listed is None:
             return None
-        texts = [_envelope(view)] if listed.is_page else []
-        for row in listed.rows:
-            texts += map(str, values_of(row, self._columns(type(row))))
-            texts.append(view.dependencies.state(row))
-        return view.make_tag(f"{FORMAT}-{digest(texts)}")
+        related = view.dependencies.states
+        rows = (
+            (values_of(row, self._columns(type(row))), related(row))
+            for row in listed.rows
+        )
+        return _page_tag(view, rows, listed)
 
     def _columns(self, model: type[Model]) -> tuple[str, ...]:
         return self.columns or columns_of(model)
@@ -124,6 +133,13 @@ def _ordering_columns(view: "ConditionalGetMixin", rows: QuerySet[Any]) -> list[
     names = {str(getattr(item, "name", item)).lstrip("-+") for item in items}
     own = {field.name for field in rows.model._meta.concrete_fields}
     return sorted(names & own)
+
+
+def _page_tag(
+    view: "ConditionalGetMixin", states: Iterable[Any], listed: "Listed"
+) -> EntityTag:
+    envelope = _envelope(view) if listed.is_page else ""
+    return view.make_tag(f"{FORMAT}-{digest([envelope, list(states)])}")
 
 
 def _envelope(view: "ConditionalGetMixin") -> str:

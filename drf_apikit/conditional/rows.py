@@ -1,17 +1,23 @@
-"""The values of a row as texts that are the same in every process."""
+"""The values of a row in a form that is the same in every process."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import Model
+from django.db.models.fields.files import FieldFile
 
 from drf_apikit.models import VersionedModel
 
-__all__ = ["columns_of", "microseconds", "values_of"]
+__all__ = ["columns_of", "microseconds", "plain", "values_of"]
 
-#: Types whose `repr` says everything.
-_PLAIN: Final = (str, int, float, bytes, type(None))
+#: Types whose `repr` says everything, also within a tuple.
+_PLAIN: Final = frozenset(
+    {str, int, float, bool, bytes, type(None), Decimal, UUID}
+    | {datetime, date, time, timedelta}
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 
@@ -23,20 +29,25 @@ def columns_of(model: type[Model]) -> tuple[str, ...]:
     return tuple(field.attname for field in model._meta.concrete_fields)
 
 
-def values_of(row: Model, names: tuple[str, ...]) -> Iterator[str | bytes]:
-    """Give key and columns as texts."""
-    yield f"{row._meta.label_lower}:{row.pk}"
-    for name in names:
-        value = getattr(row, name)
-        if isinstance(value, _PLAIN):
-            yield repr(value)
-        elif isinstance(value, datetime):
-            yield str(microseconds(value))
-        elif isinstance(value, memoryview):
-            yield bytes(value)
-        else:
-            field: Any = row._meta.get_field(name)
-            yield str(field.value_to_string(row))
+def values_of(row: Model, names: Sequence[str]) -> tuple[Any, ...]:
+    """Give model, key and columns; their `repr` tells two states apart."""
+    values = (plain(getattr(row, name)) for name in names)
+    return (row._meta.label_lower, plain(row.pk), *values)
+
+
+def plain(value: Any) -> Any:
+    """Give the value itself where its `repr` says everything, else a text."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, memoryview):
+        return bytes(value)
+    if isinstance(value, FieldFile):
+        return value.name
+    if isinstance(value, dict):
+        return {plain(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return str(value)
 
 
 def microseconds(moment: datetime) -> int:

@@ -174,7 +174,7 @@ class RowDigest(RowValidator):
 
     def state(self, row: Model) -> str:
         """Give format and a digest of all values."""
-        return f"{FORMAT}-{digest(values_of(row, self.columns(type(row))))}"
+        return f"{FORMAT}-{digest([values_of(row, self.columns(type(row)))])}"
 
 
 class Generation(Validator):
