@@ -137,6 +137,10 @@ def _reach(row: Model, path: str) -> Iterator[Model]:
 
 
 def _related(row: Model, name: str) -> list[Model]:
+    fetched: Any = vars(row).get("_prefetched_objects_cache", {})
+    if name in fetched:
+        # What the manager would give, without a query set made for it.
+        return list(fetched[name])
     try:
         value = getattr(row, name)
     except ObjectDoesNotExist:
