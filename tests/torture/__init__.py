@@ -7,9 +7,11 @@ of a run, though not the timing of the machine.
   does, retrying with the same key whatever happens, while workers are killed
   (SIGKILL) in the middle of requests. Judged by the books: every key has exactly
   one transfer, every retry of it the same answer, and no money came or went.
-- `python -m tests.torture.lost_update --rounds 60`: writers send PATCH with the
-  same If-Match at the same moment. Exactly one wins, the others get 412, and what
-  is read afterwards is what the winner wrote.
+- `python -m tests.torture.lost_update --rounds 60`: 2, 8 or 32 writers with the
+  same If-Match at the same moment: PATCH, PUT, DELETE, all mixed, or PUT of a new
+  name. Exactly one wins, the others get 412, and what is stored is what the winner
+  wrote. By each way to protect a write, on SQLite, PostgreSQL and MariaDB, with
+  ATOMIC_REQUESTS and without (`--atomic-requests`).
 - `python -m tests.torture.failures --rounds 5000`: exceptions that nobody should
   raise (bytes, cycles, 5,000 levels, texts that raise) go into the exception
   handler. It never raises, and what it gives is a strict document. No servers.

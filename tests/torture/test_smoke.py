@@ -1,5 +1,6 @@
 """A little of each run, and the proof that their judges see what is wrong."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -13,13 +14,16 @@ from rest_framework.pagination import LimitOffsetPagination
 
 from drf_apikit.keyset import Cursor, Ordering, plan, slices
 from drf_apikit.pagination import cursor
-from tests.app.models import Article
+from tests.app.models import Article, Document
 from tests.conftest import Services
 from tests.pagination.walking import List
 from tests.torture import failures, idempotency, lost_update, pagination, walks
 from tests.torture.cursors import ForgedCursors
 from tests.torture.harness import Answer, Ledger, conclude, running
 from tests.torture.idempotency import BALANCES, Payment, judge
+from tests.torture.lost_update import Documents, Round
+
+ONE, OTHER = lost_update.WRONG[:2]
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +39,14 @@ def test_payments_survive_kills(
     assert "idempotency --seed 1: ok: 3 kills" in capsys.readouterr().out
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_several_writers_one_wins(
-    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+    database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert lost_update.run(ledger, rounds=3, seed=1) == 0
-    assert "lost_update --seed 1: ok: 3 rounds" in capsys.readouterr().out
+    with Documents(atomic=database != "mariadb") as server:
+        assert lost_update.run(server, database, rounds=3, seed=1) == 0
+    line = f"lost_update on {database} --seed 1: ok: 3 rounds, "
+    assert line in capsys.readouterr().out
 
 
 def test_no_exception_breaks_the_handler(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,20 +98,54 @@ def test_the_judge_of_payments_sees_every_fault(ledger: Ledger) -> None:
     }
 
 
-def test_a_race_without_a_common_tag_has_no_single_winner(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.usefixtures("database")
+def test_writers_who_are_compared_and_then_write_lose_updates() -> None:
+    found: Counter[str] = Counter()
+    with Documents() as server:
+        rounds = lost_update.rounds_of(30, random.Random(1), ["checked"])
+        while not found[ONE] or not found["lost"]:
+            each = next(rounds)
+            lost_update.race(server, each)
+            found += lost_update.judge(each)
+
+
+def answered(kind: str, *statuses: int) -> Round:
+    each = Round(kind, "swapped", len(statuses), "mark", 1)
+    each.methods = list(lost_update.KINDS[kind])[:1] * len(statuses)
+    for number, status in enumerate(statuses):
+        told = {"slug": "mark", **(each.wanted(number) or {})}
+        each.answers.append(Answer(status, {}, json.dumps(told).encode()))
+    return each
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kind", "statuses", "stored", "wrong"),
+    [
+        ("patch", (200, 412), {"title": "mark-0", "version": 2}, set()),
+        ("put", (412, 200), {"title": "mark-1", "text": "mark-1", "version": 2}, set()),
+        ("create", (412, 201), {"title": "mark-1", "text": "mark-1"}, set()),
+        ("delete", (412, 204, 404), None, set()),
+        ("patch", (412, 412), {}, {ONE, "lost"}),
+        ("patch", (200, 200), {"title": "mark-0", "version": 3}, {ONE, "lost"}),
+        ("patch", (200, 412), {"title": "mark-0", "version": 3}, {"lost"}),
+        ("patch", (200, 412), {"text": "mark-1", "version": 2}, {"lost"}),
+        ("patch", (200, 409), {"title": "mark-0", "version": 2}, {OTHER}),
+        ("patch", (200, 404), {"title": "mark-0", "version": 2}, {OTHER}),
+        ("patch", (200, 503), {"title": "mark-0", "version": 2}, {OTHER, "of 5xx"}),
+        ("delete", (204, 412), {}, {"lost"}),
+    ],
+)
+def test_the_judge_of_races_sees_every_fault(
+    kind: str, statuses: tuple[int, ...], stored: dict[str, Any] | None, wrong: set[str]
 ) -> None:
-    send = ledger.send
-
-    def without_tag(
-        method: str, path: str, body: object = None, headers: object = None
-    ) -> Answer:
-        given = dict(headers) if isinstance(headers, dict) else {}
-        given.pop("If-Match", None)
-        return send(method, path, body, given)
-
-    monkeypatch.setattr(ledger, "send", without_tag)
-    assert lost_update.race(ledger, 1, 2, "all win")["without one winner"] == 1
+    if stored is not None:
+        columns = {"title": "draft", "text": "body", **stored}
+        Document.objects.create(slug="mark", **columns)
+    found = lost_update.judge(answered(kind, *statuses))
+    assert {name for name, count in found.items() if count} == wrong
 
 
 @pytest.mark.django_db
