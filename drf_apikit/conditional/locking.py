@@ -5,7 +5,6 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connections
 from django.db.models import F, Model, QuerySet
-from django.http import Http404
 
 __all__ = ["begin_write", "lock", "rows_of"]
 
@@ -15,21 +14,19 @@ def rows_of(model: type[Model], alias: str) -> QuerySet[Any]:
     return QuerySet(model, using=alias)
 
 
-def lock(row: Model, alias: str) -> None:
+def lock(row: Model, alias: str) -> bool:
     """Wait for the row's lock, and read into the instance what is committed.
 
     A locking read sees that also where plain reads keep to an older snapshot.
-
-    Raises:
-        Http404: the row is gone.
-
+    False: the row is gone.
     """
     begin_write(type(row), alias, pk=row.pk)
     rows = rows_of(type(row), alias).select_for_update()
     try:
         row.refresh_from_db(using=alias, from_queryset=rows)
     except ObjectDoesNotExist:
-        raise Http404 from None
+        return False
+    return True
 
 
 def begin_write(model: type[Model], alias: str, **lookup: Any) -> None:

@@ -98,21 +98,23 @@ def _take(view: "ConditionalMixin", call: Call, row: Model, alias: str) -> Model
     """Make sure that nobody else writes the row; None where somebody just has."""
     validator = view.row_validator_of(type(row))
     locks = view.write_strategy == "select_for_update" or view.is_second_attempt
+    taken: Model | None = row
     if locks or not validator.swaps:
-        row = _lock(view, call, row, alias)
-    if validator.swaps and not _swap(validator, row, alias):
+        taken = _lock(view, call, row, alias)
+    if taken is None or (validator.swaps and not _swap(validator, taken, alias)):
         return None
-    return row
+    return taken
 
 
-def _lock(view: "ConditionalMixin", call: Call, row: Model, alias: str) -> Model:
-    """Wait for the row; judge again what it is by then."""
+def _lock(view: "ConditionalMixin", call: Call, row: Model, alias: str) -> Model | None:
+    """Wait for the row; judge again what it is by then. None: it is gone."""
     validator = view.row_validator_of(type(row))
     judged = validator.state(row)
-    lock(row, alias)
+    if not lock(row, alias):
+        return None
     if validator.state(row) != judged:
-        # Who may see it, and as what, has to be asked again.
-        view.held_object = None
+        # Who may see it, and as what, has to be asked again: of what is committed.
+        view.held_object, view.is_second_attempt = None, True
         row = view.get_object()
         lock(row, alias)
         verdict(view, call, row)
