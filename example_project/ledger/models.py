@@ -1,12 +1,14 @@
 """Accounts hold money in minor units; transfers move it between two of them."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+
+from drf_apikit.models import VersionedManager, VersionedModel, VersionedQuerySet
 
 __all__ = ["MAX_AMOUNT", "Account", "AccountQuerySet", "Transfer", "TransferQuerySet"]
 
@@ -16,7 +18,7 @@ MAX_AMOUNT = 2**53 - 1
 CURRENCY = RegexValidator(r"\A[A-Z]{3}\Z", "Use three capital letters, as in EUR.")
 
 
-class AccountQuerySet(models.QuerySet["Account"]):
+class AccountQuerySet(VersionedQuerySet["Account"]):
     """Accounts, cut down to what a caller may see."""
 
     def visible_to(self, user: object) -> Self:
@@ -44,8 +46,11 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
         return self.filter(Q(source__in=accounts) | Q(target__in=accounts))
 
 
-class Account(models.Model):
-    """Money of one owner in one currency; only a transfer changes the balance."""
+class Account(VersionedModel):
+    """Money of one owner in one currency; only a transfer changes the balance.
+
+    Whoever writes it, by `save()` or `update()`, moves its `version` by one.
+    """
 
     class Status(models.TextChoices):
         """What may happen to the money."""
@@ -65,12 +70,9 @@ class Account(models.Model):
     status = models.CharField(
         max_length=8, choices=Status.choices, default=Status.ACTIVE
     )
-    version = models.PositiveBigIntegerField(
-        default=1, help_text="Moves by one with every change; the entity tag."
-    )
     created = models.DateTimeField(default=timezone.now)
 
-    objects = AccountQuerySet.as_manager()
+    objects: ClassVar = VersionedManager.from_queryset(AccountQuerySet)()
 
     class Meta:
         """No balance below zero, whatever the code does."""

@@ -25,6 +25,7 @@ SEED = 9457
 
 HOURS = 365 * 24
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
+OPENED = (BEGIN - timedelta(days=1)).strftime("%Y-%m-%d %H:%M:%S")
 CURRENCIES = ("EUR",) * 6 + ("USD",) * 2 + ("GBP",) * 2
 ACCOUNT_NAMES = ("Current account", "Savings", "Household", "Business")
 PURPOSES = (
@@ -43,8 +44,8 @@ FROZEN_EVERY = 50
 
 INSERT_ACCOUNT = """
 INSERT INTO ledger_account
-    (id, owner_id, name, currency, balance, status, version, created)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    (id, owner_id, name, currency, balance, status, version, created, updated_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 INSERT_TRANSFER = """
 INSERT INTO ledger_transfer
@@ -52,7 +53,9 @@ INSERT INTO ledger_transfer
      settled_at, refund_of_id)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-CLOSE_ACCOUNT = "UPDATE ledger_account SET balance = %s, version = %s WHERE id = %s"
+CLOSE_ACCOUNT = """
+UPDATE ledger_account SET balance = %s, version = %s, updated_at = %s WHERE id = %s
+"""
 
 Row = tuple[str | int | None, ...]
 
@@ -60,8 +63,8 @@ Row = tuple[str | int | None, ...]
 class Books:
     """`rows` transfers between `ACCOUNTS` accounts, made while they are read.
 
-    `balances` and `versions` (of account 1 at index 0) are final when all the
-    transfers have been read.
+    `balances`, `versions` and `times` of the last change (of account 1 at index 0)
+    are final when all the transfers have been read.
     """
 
     def __init__(self, rows: int) -> None:
@@ -69,6 +72,7 @@ class Books:
         self.currencies = [CURRENCIES[n % len(CURRENCIES)] for n in range(ACCOUNTS)]
         self.balances = [OPENING] * ACCOUNTS
         self.versions = [1] * ACCOUNTS
+        self.times = [OPENED] * ACCOUNTS
         self._random = random.Random(SEED).random
         self._peers = {
             currency: [n for n in range(ACCOUNTS) if self.currencies[n] == currency]
@@ -77,7 +81,6 @@ class Books:
 
     def accounts(self, owners: Sequence[int]) -> Iterator[Row]:
         """Give the accounts as rows, with the opening balance; four an owner."""
-        created = (BEGIN - timedelta(days=1)).strftime("%Y-%m-%d %H:%M:%S")
         share = len(ACCOUNT_NAMES)
         for n in range(ACCOUNTS):
             frozen = (n + 1) % FROZEN_EVERY == 0
@@ -89,7 +92,8 @@ class Books:
                 OPENING,
                 "frozen" if frozen else "active",
                 1,
-                created,
+                OPENED,
+                OPENED,
             )
 
     def transfers(self) -> Iterator[Row]:
@@ -109,11 +113,11 @@ class Books:
             status = "pending" if pending else "refunded" if refunded else "settled"
             yield self._row(number, source, target, amount, status, hour)
             if not pending:
-                self._move(source, target, amount)
+                self._move(source, target, amount, _minute(hour, number))
             if refunded:
                 number += 1
                 yield self._row(number, target, source, amount, "settled", hour, 1)
-                self._move(target, source, amount)
+                self._move(target, source, amount, _minute(hour, number))
 
     def _order(self) -> tuple[int, int, int]:
         chance = self._random
@@ -125,11 +129,12 @@ class Books:
             if most and source != target:
                 return source, target, 1 + int(chance() * chance() * most)
 
-    def _move(self, source: int, target: int, amount: int) -> None:
+    def _move(self, source: int, target: int, amount: int, time: str) -> None:
         self.balances[source] -= amount
         self.balances[target] += amount
-        self.versions[source] += 1
-        self.versions[target] += 1
+        for account in (source, target):
+            self.versions[account] += 1
+            self.times[account] = max(self.times[account], time)
 
     def _row(
         self,
@@ -151,7 +156,7 @@ class Books:
             f"{purpose} {number - back:07d}",
             status,
             f"{hour}00:00",
-            None if status == "pending" else f"{hour}{number % 60:02d}:00",
+            None if status == "pending" else _minute(hour, number),
             number - back if back else None,
         )
 
@@ -177,11 +182,16 @@ def write_books(
             cursor.executemany(INSERT_TRANSFER, batch)
             done += len(batch)
             progress(done)
-        final = enumerate(zip(books.balances, books.versions, strict=True), start=1)
-        cursor.executemany(CLOSE_ACCOUNT, [(*state, pk) for pk, state in final])
+        states = zip(books.balances, books.versions, books.times, strict=True)
+        final = [(*state, pk) for pk, state in enumerate(states, start=1)]
+        cursor.executemany(CLOSE_ACCOUNT, final)
         # The ids were given, so the sequences of PostgreSQL still stand at one.
         for sql in connection.ops.sequence_reset_sql(no_style(), [Account, Transfer]):
             cursor.execute(sql)
     with connection.schema_editor() as editor:
         for index in indexes:
             editor.add_index(Transfer, index)
+
+
+def _minute(hour: str, number: int) -> str:
+    return f"{hour}{number % 60:02d}:00"

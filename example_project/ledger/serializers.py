@@ -55,13 +55,6 @@ class AccountSerializer(StrictSerializer, serializers.ModelSerializer[Account]):
             raise PermissionDenied("Only the staff changes the status of an account.")
         return status
 
-    def update(self, instance: Account, validated_data: dict[str, Any]) -> Account:
-        """Write these columns alone: the balance read before may have moved."""
-        for name, value in validated_data.items():
-            setattr(instance, name, value)
-        instance.save(update_fields=list(validated_data))
-        return instance
-
 
 class TransferSerializer(serializers.ModelSerializer[Transfer]):
     """A transfer as it stands in the books."""

@@ -119,7 +119,7 @@ def _debit(order: Order) -> int:
         status=Account.Status.ACTIVE,
         currency=order.currency,
         balance__gte=order.amount,
-    ).update(balance=F("balance") - order.amount, version=F("version") + 1)
+    ).update(balance=F("balance") - order.amount)
 
 
 def _credit(order: Order) -> int:
@@ -128,7 +128,7 @@ def _credit(order: Order) -> int:
         status=Account.Status.ACTIVE,
         currency=order.currency,
         balance__lte=MAX_AMOUNT - order.amount,
-    ).update(balance=F("balance") + order.amount, version=F("version") + 1)
+    ).update(balance=F("balance") + order.amount)
 
 
 def _claim_refund(original: Transfer) -> None:

@@ -14,7 +14,13 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
-from drf_apikit.conditional import ConditionalMixin, VersionField
+from drf_apikit.conditional import (
+    ConditionalGetMixin,
+    ConditionalMixin,
+    PageDigest,
+    RowDigest,
+    VersionField,
+)
 from drf_apikit.idempotency import idempotent
 from ledger import services
 from ledger.filters import ReferenceSearchFilter, StrictOrderingFilter, TransferFilter
@@ -56,7 +62,8 @@ class AccountViewSet(
     queryset = Account.objects.order_by("pk")
     serializer_class = AccountSerializer
     required_scopes = SCOPES
-    validator = VersionField("version")
+    validator = VersionField()
+    list_validator = PageDigest()
 
     def get_queryset(self) -> AccountQuerySet:
         """Return what the caller may see."""
@@ -69,6 +76,7 @@ class AccountViewSet(
 
 @extend_schema_view(create=extend_schema(request=OrderSerializer))
 class TransferViewSet(
+    ConditionalGetMixin,
     mixins.CreateModelMixin,
     mixins.RetrieveModelMixin,
     mixins.ListModelMixin,
@@ -79,6 +87,9 @@ class TransferViewSet(
     queryset = Transfer.objects.all()
     serializer_class = TransferSerializer
     required_scopes = SCOPES
+    # A transfer has no version, and its status changes: all columns are compared.
+    validator = RowDigest()
+    list_validator = PageDigest()
     filter_backends = [DjangoFilterBackend, ReferenceSearchFilter, StrictOrderingFilter]
     filterset_class = TransferFilter
     search_fields = ["reference"]

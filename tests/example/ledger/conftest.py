@@ -1,6 +1,6 @@
 """People of the ledger with their accounts, and clients with their tokens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from drf_apikit.models import ExternalIdentity
+from drf_apikit.signals import validator_found_stale
 from drf_apikit.testing import InMemoryIssuer
 from ledger.models import Account, Transfer
 from ledger.services import Order, transfer
@@ -18,6 +19,22 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 OpenAccount = Callable[..., Account]
 MakeClient = Callable[..., APIClient]
+
+
+@pytest.fixture(autouse=True)
+def no_stale_answer(settings: Any) -> Iterator[None]:
+    """Compare each 304 with what would have been sent."""
+    stale: list[object] = []
+
+    def note(**sent: object) -> None:
+        stale.append(sent["tag"])
+
+    sampling = {"CONDITIONAL": {"VERIFY_SAMPLE_RATE": 1}}
+    settings.DRF_APIKIT = {**settings.DRF_APIKIT, **sampling}
+    validator_found_stale.connect(note)
+    yield
+    validator_found_stale.disconnect(note)
+    assert not stale
 
 
 @pytest.fixture
