@@ -115,23 +115,28 @@ def _numbers(view: RoutedView, name: str, model: type[Model]) -> Iterator[Fault]
 def _column(view: RoutedView, where: str, column: _Column) -> Iterator[Fault]:
     rows: Any = view.rows
     model = rows.model
-    label = model._meta.label
     field = _field(model, column.name)
     if field is None and not column.stored and _may_be_computed(view, column.name):
         return
+    problem = _problem(field, column, model._meta.label)
+    if problem is not None:
+        remedy = f"Name {_KINDS[column.kind]} of {model._meta.label}"
+        remedy += "." if column.nullable else " that is never NULL."
+        yield Fault(where, f"names {column.name!r}, {problem}", remedy)
+
+
+def _problem(field: Any, column: _Column, label: str) -> str | None:
+    kind = type(field).__name__
     if field is None:
-        problem = f"which is no column of {label}"
-    elif column.kind and (not isinstance(field, column.kind) or field.primary_key):
-        problem = (
-            f"which is a {type(field).__name__}{' and the key' * field.primary_key}"
-        )
-    elif field.null and not column.nullable:
-        problem = "which may be NULL"
-    else:
-        return
-    remedy = f"Name {_KINDS[column.kind]} of {label}"
-    remedy += "." if column.nullable else " that is never NULL."
-    yield Fault(where, f"names {column.name!r}, {problem}", remedy)
+        return f"which is no column of {label}"
+    if column.kind is None and field.is_relation and column.name == field.name:
+        # Its value is a row, which pages that are compared do not make.
+        return f"which is a {kind} with the column {field.attname!r}"
+    if column.kind and not isinstance(field, column.kind):
+        return f"which is a {kind}"
+    if column.kind and field.primary_key:
+        return f"which is a {kind} and the key"
+    return "which may be NULL" if field.null and not column.nullable else None
 
 
 def _field(model: type[Model], name: Any) -> Any:
