@@ -1,6 +1,6 @@
 """PUT on a name that has no object yet (RFC 9110 section 9.3.4)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ValidationError as InvalidLookup
 from django.db import IntegrityError, transaction
@@ -12,12 +12,15 @@ from rest_framework.response import Response
 from drf_apikit.conditional.locking import begin_write, rows_of
 from drf_apikit.conditional.refusals import require, verdict
 from drf_apikit.conditional.written import set_new_validators
+from drf_apikit.exceptions import PreconditionFailed, PreconditionRequired
 from drf_apikit.handlers import Call
 
 if TYPE_CHECKING:
     from drf_apikit.conditional.mixins import ConditionalMixin
 
 __all__ = ["create"]
+
+_REFUSALS: Final = (PreconditionFailed, PreconditionRequired)
 
 
 def create(view: "ConditionalMixin", call: Call, alias: str) -> HttpResponseBase | None:
@@ -27,8 +30,6 @@ def create(view: "ConditionalMixin", call: Call, alias: str) -> HttpResponseBase
         Http404: the name cannot be one, or belongs to what the caller may not see.
 
     """
-    require(view, call, None)
-    verdict(view, call, None)
     name = view.lookup_field
     lookup = {name: view.kwargs[view.lookup_url_kwarg or name]}
     model = view.get_queryset().model
@@ -37,10 +38,12 @@ def create(view: "ConditionalMixin", call: Call, alias: str) -> HttpResponseBase
     except (TypeError, ValueError, InvalidLookup):
         raise Http404 from None
     try:
+        require(view, call, None)
+        verdict(view, call, None)
         with transaction.atomic(using=alias):
             begin_write(model, alias, **lookup)
             return _save(view, call, alias)
-    except (IntegrityError, ValidationError):
+    except (IntegrityError, ValidationError, *_REFUSALS):
         if not _is_taken(model, alias, lookup):
             raise
         if view.is_second_attempt:

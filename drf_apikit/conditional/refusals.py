@@ -1,12 +1,15 @@
 """412, 428 and 409: what a write is refused with."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Model
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
 
 from drf_apikit.conditional.conditions import conditions_of
 from drf_apikit.conditional.reads import decide
 from drf_apikit.conditional.tags import join
+from drf_apikit.conditional.validators import RowValidator
 from drf_apikit.conf import apikit_settings
 from drf_apikit.exceptions import (
     EditConflict,
@@ -15,6 +18,7 @@ from drf_apikit.exceptions import (
     Problem,
 )
 from drf_apikit.handlers import Call
+from drf_apikit.http.etags import EntityTag, parse_tag_list
 from drf_apikit.http.preconditions import Decision, Selected
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["WRITES", "is_required", "lost", "require", "verdict"]
 
 WRITES: Final = frozenset({"PUT", "PATCH", "DELETE"})
+#: They cannot do without content.
+_REPLACES: Final = frozenset({"PUT", "PATCH"})
 
 
 def is_required(view: "ConditionalMixin", call: Call) -> bool:
@@ -65,15 +71,9 @@ def verdict(view: "ConditionalMixin", call: Call, row: Model | None) -> None:
         return
     selected = None
     if row is not None:
-        # Only If-None-Match asks for more than the state.
-        whole = conditions_of(call.request).if_none_match is not None
-        tag = (
-            view.row_tag(row)
-            if whole
-            else join(view.row_validator_of(type(row)).state(row))
-        )
-        selected = Selected(tag, view.last_modified(row))
+        selected = Selected(_compared(view, call, row), view.last_modified(row))
     if decide(call, selected) is Decision.FAILED:
+        _refuse_unreadable(call.request)
         raise PreconditionFailed(headers=_current(view, row))
 
 
@@ -82,6 +82,33 @@ def lost(view: "ConditionalMixin") -> Problem:
     if view.is_asked:
         return PreconditionFailed()
     return EditConflict(headers={"Retry-After": "1"})
+
+
+def _compared(view: "ConditionalMixin", call: Call, row: Model) -> EntityTag:
+    """Give the tag that the conditions are about; the state is enough for most."""
+    state = join(view.row_validator_of(type(row)).state(row))
+    field = conditions_of(call.request).if_none_match
+    if field is None:
+        return state
+    if isinstance(view.get_validator(), RowValidator):
+        return view.row_tag(row)
+    # What the bytes decide about a read has to be decided without them here: a tag
+    # of this state counts as that of what is there.
+    listed = parse_tag_list(field)
+    known = listed if isinstance(listed, tuple) else ()
+    return next((tag for tag in known if tag.state == state.opaque), state)
+
+
+def _refuse_unreadable(request: Request) -> None:
+    """Answer as without conditions where the content could not be read at all.
+
+    RFC 9110 section 13.2.1: they come after the usual checks of a request.
+    """
+    if request.method not in _REPLACES or not request.stream:
+        return
+    negotiator: Any = request.negotiator
+    if negotiator.select_parser(request, request.parsers) is None:
+        raise UnsupportedMediaType(request.content_type)
 
 
 def _current(view: "ConditionalMixin", row: Model | None) -> dict[str, str]:
