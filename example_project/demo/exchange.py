@@ -7,21 +7,32 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["TOKEN", "Answer", "Request", "send"]
+__all__ = ["ETAG", "TOKEN", "Answer", "Request", "send"]
 
 # In a header it stands for the access token; a shell reads it likewise.
 TOKEN = "${TOKEN}"
+# Likewise, for the entity tag of the last answer that was kept.
+ETAG = "${ETAG}"
 SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent; `TOKEN` in a header stands for the access token."""
+    """What is sent; `TOKEN` and `ETAG` in a header stand for what is known by then."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
+    #: Whether the tag of the answer is what `ETAG` stands for from then on.
+    keeps_etag: bool = False
+
+    def filled_in(self, token: str, etag: str) -> Mapping[str, str]:
+        """Give the headers as they are sent."""
+        return {
+            name: value.replace(TOKEN, token).replace(ETAG, etag)
+            for name, value in self.headers.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +62,12 @@ class Answer:
         return body.get(name) if isinstance(body, dict) else None
 
 
-def send(request: Request, token: str = "") -> Answer:
+def send(request: Request, token: str = "", etag: str = "") -> Answer:
     """Send it directly, whatever proxies are set; raise OSError when that fails."""
     parts = urlsplit(request.url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    headers = {
-        name: value.replace(TOKEN, token) for name, value in request.headers.items()
-    }
+    headers = request.filled_in(token, etag)
     try:
         connection.request(request.method, path, request.body, headers)
         response = connection.getresponse()

@@ -10,8 +10,9 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from demo.cast import APP_CLIENT, CUSTOMERS, OPERATOR, Cast
-from demo.exchange import TOKEN, Answer, Request
-from demo.steps import SCOPE, Step
+from demo.exchange import ETAG, TOKEN, Answer, Request
+from demo.expectations import Step
+from demo.steps import SCOPE
 
 __all__ = ["Report"]
 
@@ -165,11 +166,18 @@ def _curl(request: Request) -> str:
     lines += [f"-H {_double_quoted(f'{n}: {v}')}" for n, v in request.headers.items()]
     if request.body is not None:
         lines.append(f"-d {shlex.quote(request.body)}")
-    return " \\\n  ".join(lines)
+    command = " \\\n  ".join(lines)
+    return _keeping_etag(command) if request.keeps_etag else command
+
+
+def _keeping_etag(command: str) -> str:
+    """Show the answer, and put its tag into a shell variable."""
+    pick = "tr -d '\\r' | sed -n 's/^ETag: //p'"
+    return f"ETAG=$({command} \\\n  | tee /dev/stderr | {pick})"
 
 
 def _double_quoted(text: str) -> str:
-    return f'"{text}"' if TOKEN in text else shlex.quote(text)
+    return f'"{text}"' if TOKEN in text or ETAG in text else shlex.quote(text)
 
 
 def _request_lines(request: Request) -> list[str]:

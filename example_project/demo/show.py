@@ -6,9 +6,18 @@ from django.core.management.base import CommandError
 
 from demo.cast import OPERATOR, Cast
 from demo.exchange import Answer, Request, send
+from demo.expectations import Step
 from demo.processes import Services
 from demo.report import Report
-from demo.steps import Scene, Step, fetch_etag, fetch_token, make_steps, token_request
+from demo.steps import (
+    QUIET,
+    SHARED,
+    Scene,
+    fetch_etag,
+    fetch_token,
+    make_steps,
+    token_request,
+)
 
 __all__ = ["Show"]
 
@@ -43,15 +52,17 @@ class Show:
         self._report.line(f"The provider at {self._services.issuer} gave a token for")
         self._report.line(f"the API at {self._services.api}. With it:")
         before: Answer | None = None
-        failed = 0
+        failed, etag = 0, ""
         for number, step in enumerate(steps, start=1):
-            answer = send(step.request, token)
+            answer = send(step.request, token, etag)
             wrong = [
                 each.text
                 for each in step.expectations
                 if not each.holds(answer, before)
             ]
             self._report.verdict(number, step, answer, wrong)
+            if step.request.keeps_etag:
+                etag = answer.headers.get("etag", "")
             failed += bool(wrong)
             before = answer
         self._report.line()
@@ -89,8 +100,9 @@ class Show:
 
     def _steps(self, token: str) -> tuple[Step, ...]:
         api = self._services.api
-        etag = fetch_etag(api, token)
-        return make_steps(Scene(api=api, rows=self._rows, etag=etag))
+        quiet, shared = (fetch_etag(api, pk, token) for pk in (QUIET, SHARED))
+        scene = Scene(api=api, rows=self._rows, etag=quiet, shared_etag=shared)
+        return make_steps(scene)
 
     def _token_request(self) -> Request:
         return token_request(

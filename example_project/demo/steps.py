@@ -3,22 +3,39 @@
 import base64
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from demo.exchange import TOKEN, Answer, Request, send
+from demo.editors import two_editors
+from demo.exchange import Answer, Request, send
+from demo.expectations import (
+    BEARER,
+    JSON,
+    Expectation,
+    Step,
+    header,
+    member,
+    problem_document,
+    status,
+)
 
-__all__ = ["Expectation", "Scene", "Step", "fetch_token", "make_steps", "token_request"]
+__all__ = [
+    "QUIET",
+    "SCOPE",
+    "SHARED",
+    "Scene",
+    "fetch_etag",
+    "fetch_token",
+    "make_steps",
+    "token_request",
+]
 
-JSON = {"Content-Type": "application/json"}
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SCOPE = "ledger:read ledger:write"
-PROBLEM = "application/problem+json"
 
 # Accounts of the seeded books: 1 to 4 are alice's, 5 is bob's.
-SOURCE, TARGET, POOR, QUIET = 1, 5, 2, 3
+SOURCE, TARGET, POOR, QUIET, SHARED = 1, 5, 2, 3, 4
 CURRENCY = "EUR"
 AMOUNT = 1050
 TOO_MUCH = 9_000_000_000_000
@@ -26,29 +43,13 @@ PAGE_SIZE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
-    """One thing that has to be so; `holds` gets this answer and the one before."""
-
-    text: str
-    holds: Callable[[Answer, Answer | None], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A request, and what makes its answer the right one."""
-
-    title: str
-    request: Request
-    expectations: Sequence[Expectation]
-
-
-@dataclass(frozen=True, slots=True)
 class Scene:
-    """What the steps are played in: addresses, the number of rows, a fresh tag."""
+    """What the steps are played in: addresses, the number of rows, fresh tags."""
 
     api: str
     rows: int
     etag: str
+    shared_etag: str
     key: str = field(default_factory=lambda: f"demo-{secrets.token_hex(8)}")
 
 
@@ -75,14 +76,10 @@ def fetch_token(request: Request) -> str:
     return token
 
 
-def fetch_etag(api: str, token: str) -> str:
-    """Get the entity tag of the account that no step changes."""
-    return send(account_request(api), token).headers.get("etag", "")
-
-
-def account_request(api: str, **headers: str) -> Request:
-    """Make the request that reads that account."""
-    return Request("GET", f"{api}/api/accounts/{QUIET}/", {**BEARER, **headers})
+def fetch_etag(api: str, account: int, token: str) -> str:
+    """Get the entity tag of an account."""
+    request = Request("GET", _account(api, account), BEARER)
+    return send(request, token).headers.get("etag", "")
 
 
 def make_steps(scene: Scene) -> tuple[Step, ...]:
@@ -92,6 +89,7 @@ def make_steps(scene: Scene) -> tuple[Step, ...]:
         _problem(scene),
         _not_modified(scene),
         _precondition_failed(scene),
+        *two_editors(_account(scene.api, SHARED), scene.shared_etag),
         *_replay(scene),
         _rejected(scene),
     )
@@ -104,9 +102,9 @@ def _page(scene: Scene) -> Step:
         "A keyset page with its total",
         Request("GET", f"{scene.api}/api/transfers/?{query}", BEARER),
         (
-            _status(200),
-            _member("count", scene.rows),
-            _member("count_relation", "exact"),
+            status(200),
+            member("count", scene.rows),
+            member("count_relation", "exact"),
             Expectation(
                 "Link leads to the last page",
                 lambda answer, _: 'rel="last"' in answer.headers.get("link", ""),
@@ -129,8 +127,8 @@ def _problem(scene: Scene) -> Step:
         "A problem document: more money than there is",
         _order_request(scene, order, f"{scene.key}-poor"),
         (
-            *_problem_document(409, "insufficient-funds"),
-            _member("required", TOO_MUCH),
+            *problem_document(409, "insufficient-funds"),
+            member("required", TOO_MUCH),
         ),
     )
 
@@ -138,10 +136,14 @@ def _problem(scene: Scene) -> Step:
 def _not_modified(scene: Scene) -> Step:
     return Step(
         "A 304: the account has not changed",
-        account_request(scene.api, **{"If-None-Match": scene.etag}),
+        Request(
+            "GET",
+            _account(scene.api, QUIET),
+            {**BEARER, "If-None-Match": scene.etag},
+        ),
         (
-            _status(304),
-            _header("ETag", scene.etag),
+            status(304),
+            header("ETag", scene.etag),
             Expectation("no body", lambda answer, _: not answer.body),
         ),
     )
@@ -152,11 +154,11 @@ def _precondition_failed(scene: Scene) -> Step:
         "An If-Match refusal: somebody else was faster",
         Request(
             "PATCH",
-            f"{scene.api}/api/accounts/{QUIET}/",
+            _account(scene.api, QUIET),
             {**BEARER, **JSON, "If-Match": '"an-older-version"'},
             json.dumps({"name": "Holidays"}),
         ),
-        (*_problem_document(412, "precondition-failed"), _header("ETag", scene.etag)),
+        (*problem_document(412, "precondition-failed"), header("ETag", scene.etag)),
     )
 
 
@@ -166,14 +168,14 @@ def _replay(scene: Scene) -> tuple[Step, Step]:
     first = Step(
         "A transfer, with an Idempotency-Key",
         request,
-        (_status(201), _member("amount", AMOUNT), _member("status", "settled")),
+        (status(201), member("amount", AMOUNT), member("status", "settled")),
     )
     second = Step(
         "The same once more: an idempotent replay, no money moves",
         request,
         (
-            _status(201),
-            _header("Idempotent-Replayed", "true"),
+            status(201),
+            header("Idempotent-Replayed", "true"),
             Expectation(
                 "the same body as before",
                 lambda answer, before: (
@@ -194,7 +196,7 @@ def _rejected(scene: Scene) -> Step:
             {"Authorization": f"{BEARER['Authorization']}x"},
         ),
         (
-            *_problem_document(401, "invalid-token"),
+            *problem_document(401, "invalid-token"),
             Expectation(
                 'WWW-Authenticate has error="invalid_token"',
                 lambda answer, _: (
@@ -206,41 +208,16 @@ def _rejected(scene: Scene) -> Step:
     )
 
 
+def _account(api: str, pk: int) -> str:
+    return f"{api}/api/accounts/{pk}/"
+
+
 def _order_request(scene: Scene, order: Mapping[str, Any], key: str) -> Request:
     return Request(
         "POST",
         f"{scene.api}/api/transfers/",
         {**BEARER, **JSON, "Idempotency-Key": key},
         json.dumps({**order, "currency": CURRENCY, "reference": "demo"}),
-    )
-
-
-def _status(status: int) -> Expectation:
-    return Expectation(f"status {status}", lambda answer, _: answer.status == status)
-
-
-def _header(name: str, value: str) -> Expectation:
-    return Expectation(
-        f"{name} is {value}",
-        lambda answer, _: answer.headers.get(name.lower()) == value,
-    )
-
-
-def _member(name: str, value: Any) -> Expectation:
-    return Expectation(
-        f"{name} is {value:,}" if isinstance(value, int) else f"{name} is {value}",
-        lambda answer, _: answer.member(name) == value,
-    )
-
-
-def _problem_document(status: int, slug: str) -> tuple[Expectation, ...]:
-    return (
-        _status(status),
-        Expectation(PROBLEM, lambda answer, _: answer.media_type == PROBLEM),
-        Expectation(
-            f"type ends in {slug}",
-            lambda answer, _: str(answer.member("type")).endswith(f"/{slug}"),
-        ),
     )
 
 
