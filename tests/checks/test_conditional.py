@@ -361,6 +361,7 @@ class Acting(ModelViewSet[Article]):
         (Acting, ["put"], "put"),
         (Acting, ["GET"], "GET"),
         (Acting, ["PUT", "create"], "create"),
+        (Acting, ["retrieve"], "retrieve"),
         (Acting, ["sort"], "sort"),
         (Acting, ["publsh"], "publsh"),
         (ReadOnlyModelViewSet, ["destroy"], "destroy"),
@@ -626,6 +627,23 @@ def test_keys_of_other_columns(routed: Checking) -> None:
             serializer = shows(field, model=Coded)
             own: Any = {"queryset": of(Coded), "serializer_class": serializer}
             assert ids(routed(at(rows(validator=RowDigest(), **own)))) == expected
+
+
+@isolate_apps("tests.app")
+def test_a_key_that_leads_on(routed: Checking) -> None:
+    class Follower(models.Model):
+        of = models.ForeignKey(Profile, on_delete=models.CASCADE)
+
+        class Meta:
+            app_label = "tests_app"
+
+    for source, expected in (("of.author_id", []), ("of.author.name", ["W007"])):
+        serializer = shows(drf.CharField(source=source), model=Follower)
+        own: Any = {"queryset": of(Follower), "serializer_class": serializer}
+        messages = routed(at(rows(validator=RowDigest(), **own)))
+        assert ids(messages) == expected
+        for message in messages:
+            assert "shows rows of of, of__author, which" in message.msg
 
 
 def test_a_path_is_for_its_last_rows(routed: Checking) -> None:
