@@ -1,26 +1,23 @@
 """PUT on a name that has no object yet (RFC 9110 section 9.3.4)."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError as InvalidLookup
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponseBase
 from rest_framework import status
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
 from drf_apikit.conditional.locking import begin_write, rows_of
 from drf_apikit.conditional.refusals import require, verdict
 from drf_apikit.conditional.written import set_new_validators
-from drf_apikit.exceptions import PreconditionFailed, PreconditionRequired
 from drf_apikit.handlers import Call
 
 if TYPE_CHECKING:
     from drf_apikit.conditional.mixins import ConditionalMixin
 
 __all__ = ["create"]
-
-_REFUSALS: Final = (PreconditionFailed, PreconditionRequired)
 
 
 def create(view: "ConditionalMixin", call: Call, alias: str) -> HttpResponseBase | None:
@@ -43,7 +40,8 @@ def create(view: "ConditionalMixin", call: Call, alias: str) -> HttpResponseBase
         with transaction.atomic(using=alias):
             begin_write(model, alias, **lookup)
             return _save(view, call, alias)
-    except (IntegrityError, ValidationError, *_REFUSALS):
+    except (IntegrityError, APIException):
+        # Whatever else is wrong: of a hidden object nobody hears anything but 404.
         if not _is_taken(model, alias, lookup):
             raise
         if view.is_second_attempt:

@@ -4,27 +4,21 @@ Every case meets one of the validators on each database, another one on SQLite t
 on the others; `FULL_MATRIX=1` runs all of them everywhere.
 """
 
-import itertools
 import os
-import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connections
 from pytest_django import DjangoDbBlocker, Settings
 
-from drf_apikit.conditional import generations
-from drf_apikit.conditional.write_guards import guards_of
 from drf_apikit.testing import assert_problem
-from tests.app.models import Article
 from tests.compliance.conditional_cases import (
     DETAIL_CASES,
     LIST_CASES,
     MALFORMED,
     Case,
 )
+from tests.compliance.conditional_generations import settled
 from tests.compliance.conditional_rows import MISSING, Facts, Table, ask, committed
 from tests.compliance.conditional_views import DETAILS, LISTS, ROWS
 from tests.databases import VENDORS
@@ -78,20 +72,9 @@ def table(database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Table]:
 def settled_generations(
     redis_cache: object, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Keep generations in Redis, whose quarantines are over at the second look."""
     assert redis_cache
-    declared = {"GENERATIONS": ["tests_app.Article"], "GENERATION_MARK_LIFE": 1}
-    settings.DRF_APIKIT = {"CONDITIONAL": declared}
-    clock = itertools.count(time.time() + 2, 2)
-    later = SimpleNamespace(time=lambda: next(clock))
-    monkeypatch.setattr(generations, "time", later)
-    generations.install()
-    assert generations.current([Article]) is None
-    assert generations.current([Article]) is not None
-    yield
-    for opened in connections.all(initialized_only=True):
-        for guard in list(guards_of(opened)):
-            opened.execute_wrappers.remove(guard)
+    with settled(settings, monkeypatch):
+        yield
 
 
 @pytest.fixture
