@@ -111,7 +111,7 @@ def strings(remedy: str, allowed: Collection[str] | None = None) -> Kind:
 
 
 def model_labels(value: Any) -> frozenset[str]:
-    """Accept a list of `app_label.ModelName`; gives them in lower case.
+    """Accept a list of `app_label.ModelName`; gives the names in lower case.
 
     The models are looked up later, when all of them are there.
     """
@@ -119,7 +119,8 @@ def model_labels(value: Any) -> frozenset[str]:
     labels: frozenset[str] = strings(remedy)(value)
     if not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError(remedy)
-    return frozenset(label.lower() for label in labels)
+    pairs = (label.split(".") for label in labels)
+    return frozenset(f"{app}.{model.lower()}" for app, model in pairs)
 
 
 def key_set(value: Any) -> KeySet:

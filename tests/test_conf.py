@@ -61,8 +61,8 @@ CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
         "revision": ("", "", [None, 7, b"a"]),
         "cache": ("shared", "shared", ["", None, 7]),
         "generations": (
-            ["auth.User", "ledger.Account"],
-            frozenset({"auth.user", "ledger.account"}),
+            ["auth.User", "Ledger.Account"],
+            frozenset({"auth.user", "Ledger.account"}),
             ["", [], [""], ["User"], ["a.b.c"], ["auth.User "], [7], None, {"a.b": 1}],
         ),
         "generation_life": (1, 1, [0, 366 * 86_400 + 1, None, True, "60", 60.0]),

@@ -117,10 +117,17 @@ def _light(model: Any, path: str) -> Any:
 def _relations(model: Any) -> dict[str, Any]:
     """Give the relations of a model by the attributes that lead to them."""
     return {
-        field.get_accessor_name() if field.auto_created else field.name: field
+        _accessor(field): field
         for field in model._meta.get_fields()
         if field.is_relation
     }
+
+
+def _accessor(field: Any) -> str:
+    """Name the attribute; the link to a parent's row is made by Django, but a column."""
+    made = field.auto_created and not field.concrete
+    name: str = field.get_accessor_name() if made else field.name
+    return name
 
 
 def _name(lookup: Any) -> str:
