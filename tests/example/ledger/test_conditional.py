@@ -145,7 +145,8 @@ def test_tags_behind_a_layer_that_compresses(
     conditional = {"CONDITIONAL": {"ACCEPT_WEAK_IF_MATCH": accepted}}
     settings.DRF_APIKIT = {**settings.DRF_APIKIT, **conditional}
     # Long enough to be worth it.
-    url = f"{ACCOUNTS}{open_account('alice', name='\u6f22' * 80).pk}/"
+    account = open_account("alice", name="\u6f22" * 80)
+    url = f"{ACCOUNTS}{account.pk}/"
     gzip = {"Accept-Encoding": "gzip"}
     first: Any = alice.get(url, headers=gzip)
     assert first["Content-Encoding"] == "gzip"
