@@ -124,7 +124,7 @@ def _relations(model: Any) -> dict[str, Any]:
 
 
 def _accessor(field: Any) -> str:
-    """Name the attribute; the link to a parent's row is made by Django, but a column."""
+    """Name the attribute; the link to a parent's row is made for us, but a column."""
     made = field.auto_created and not field.concrete
     name: str = field.get_accessor_name() if made else field.name
     return name

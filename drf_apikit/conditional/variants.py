@@ -58,7 +58,7 @@ def names_of_variant(view: "ConditionalGetMixin") -> list[str]:
     if settings.USE_I18N and _LOCALE in settings.MIDDLEWARE:
         names.append("Accept-Language")
     if view.per_user:
-        ways = view.get_authenticators()
+        ways: Any = view.request.authenticators
         session = {isinstance(way, SessionAuthentication) for way in ways}
         names += ["Cookie"] * (True in session) + ["Authorization"] * (False in session)
     return names
