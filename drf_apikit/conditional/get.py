@@ -1,10 +1,10 @@
 """The mixin for reads, and its layer."""
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.db import router
@@ -12,12 +12,13 @@ from django.db.models import Model, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from rest_framework.generics import GenericAPIView
-from rest_framework.request import Request
+from rest_framework.request import Request, clone_request
 
 from drf_apikit.conditional.conditions import NO_CONDITIONS, conditions_of
 from drf_apikit.conditional.dependencies import Dependencies
 from drf_apikit.conditional.modification import UNSETTLED, last_modified
 from drf_apikit.conditional.reads import body_digest, read
+from drf_apikit.conditional.routes import is_detail
 from drf_apikit.conditional.tags import FORMAT, digest, join
 from drf_apikit.conditional.validators import (
     BodyHash,
@@ -153,9 +154,9 @@ class ConditionalGetMixin(LayeredView, _View):
     @property
     def is_detail(self) -> bool:
         """Whether the route is that of one object."""
-        return (self.lookup_url_kwarg or self.lookup_field) in self.kwargs
+        return is_detail(self)
 
-    @cached_property
+    @functools.cached_property
     def dependencies(self) -> Dependencies:
         """The related rows that shape the answer."""
         return Dependencies(self.depends_on)
@@ -216,8 +217,8 @@ class ConditionalGetMixin(LayeredView, _View):
     def shown_serializer_class(self) -> Any:
         """Give the class that GET answers with, if there is any."""
         own = type(self).get_serializer_class is not GenericAPIView.get_serializer_class
-        if self.serializer_class is None and not own:
-            return None
+        if not own:
+            return self.serializer_class
         with self._as_retrieve():
             return self.get_serializer_class()
 
@@ -248,13 +249,16 @@ class ConditionalGetMixin(LayeredView, _View):
 
     @contextmanager
     def _as_retrieve(self) -> Iterator[None]:
-        """Ask as GET would: a view set may answer by its action."""
-        action = getattr(self, "action", None)
-        if action is not None and self.request.method not in READS:
-            self.action = "retrieve"
+        """Ask as GET would: a view may answer by its action, or by the method."""
+        request, action = self.request, getattr(self, "action", None)
+        if request.method not in READS:
+            self.request = clone_request(request, "GET")
+            if action is not None:
+                self.action = "retrieve"
         try:
             yield
         finally:
+            self.request = request
             if action is not None:
                 self.action = action
 

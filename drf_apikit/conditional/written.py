@@ -8,7 +8,7 @@ from django.http import HttpResponse, HttpResponseBase
 from drf_apikit.conditional.locking import rows_of
 from drf_apikit.conditional.reads import body_digest
 from drf_apikit.conditional.tags import join
-from drf_apikit.conditional.validators import BodyHash, RowValidator
+from drf_apikit.conditional.validators import BodyHash, Generation, RowValidator
 from drf_apikit.conf import apikit_settings
 from drf_apikit.handlers import Call
 from drf_apikit.http.etags import EntityTag
@@ -55,7 +55,8 @@ def set_new_validators(
 
 def _tag(view: "ConditionalMixin", row: Model, response: Any) -> EntityTag:
     tag = view.row_tag(row)
-    bytes_tell = isinstance(view.get_validator(), BodyHash)
+    # A generation is known after the commit alone; till then the bytes tell.
+    bytes_tell = isinstance(view.get_validator(), BodyHash | Generation)
     recorded = apikit_settings.conditional.verify_sample_rate > 0
     recorded = recorded and isinstance(view.get_validator(), RowValidator)
     if _is_shown(view, response) and (bytes_tell or recorded):
