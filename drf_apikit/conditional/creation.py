@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError as InvalidLookup
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, router, transaction
 from django.http import Http404, HttpResponseBase
 from rest_framework import status
 from rest_framework.exceptions import APIException
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["create"]
 
 
-def create(view: "ConditionalMixin", call: Call, alias: str) -> HttpResponseBase | None:
+def create(view: "ConditionalMixin", call: Call) -> HttpResponseBase | None:
     """Make the object; None where another request has just done so.
 
     Raises:
@@ -30,6 +30,7 @@ def create(view: "ConditionalMixin", call: Call, alias: str) -> HttpResponseBase
     name = view.lookup_field
     lookup = {name: view.kwargs[view.lookup_url_kwarg or name]}
     model = view.get_queryset().model
+    alias = router.db_for_write(model)
     try:
         rows_of(model, alias).filter(**lookup)
     except (TypeError, ValueError, InvalidLookup):

@@ -1,7 +1,7 @@
 """The mixin for reads and writes, and its layer."""
 
 from collections.abc import Collection
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.db import connections
 from django.db.models import QuerySet
@@ -12,6 +12,9 @@ from drf_apikit.conditional.writes import write
 from drf_apikit.handlers import Call, Layer, Proceed
 
 __all__ = ["ConditionalMixin", "PreconditionLayer"]
+
+#: All others ignore conditions (RFC 9110 section 13.2.1).
+_CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class ConditionalMixin(ConditionalGetMixin):
@@ -73,6 +76,6 @@ class PreconditionLayer(ConditionalGetLayer):
     def __call__(self, call: Call, proceed: Proceed) -> HttpResponseBase:
         """Decide by method and route."""
         view = call.view
-        if isinstance(view, ConditionalMixin) and call.request.method not in READS:
+        if isinstance(view, ConditionalMixin) and call.request.method in _CHANGES:
             return write(view, call, proceed)
         return super().__call__(call, proceed)

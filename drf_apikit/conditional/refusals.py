@@ -24,7 +24,7 @@ from drf_apikit.http.preconditions import Decision, Selected
 if TYPE_CHECKING:
     from drf_apikit.conditional.mixins import ConditionalMixin
 
-__all__ = ["WRITES", "is_required", "lost", "require", "verdict"]
+__all__ = ["WRITES", "is_required", "lost", "refuse_unjudged", "require", "verdict"]
 
 WRITES: Final = frozenset({"PUT", "PATCH", "DELETE"})
 #: They cannot do without content.
@@ -75,6 +75,18 @@ def verdict(view: "ConditionalMixin", call: Call, row: Model | None) -> None:
     if decide(call, selected) is Decision.FAILED:
         _refuse_unreadable(call.request)
         raise PreconditionFailed(headers=_current(view, row))
+
+
+def refuse_unjudged(view: "ConditionalMixin") -> None:
+    """Refuse If-Match with tags on a route without an object: they cannot hold.
+
+    Raises:
+        PreconditionFailed: RFC 9110 section 13.1.1; without a tag.
+
+    """
+    field = conditions_of(view.request).if_match
+    if field is not None and field.strip() != "*":
+        raise PreconditionFailed
 
 
 def lost(view: "ConditionalMixin") -> Problem:

@@ -13,6 +13,7 @@ from drf_apikit.conditional.refusals import (
     WRITES,
     is_required,
     lost,
+    refuse_unjudged,
     require,
     verdict,
 )
@@ -37,7 +38,9 @@ def write(view: "ConditionalMixin", call: Call, proceed: Proceed) -> HttpRespons
         written = call.request.method in WRITES
         if written or view.is_asked or is_required(view, call):
             return _change(view, call, proceed)
-    elif call.request.method == "POST" and view.shows("create"):
+        return proceed()
+    refuse_unjudged(view)
+    if call.request.method == "POST" and view.shows("create"):
         return _create_member(view, call, proceed)
     return proceed()
 
@@ -48,12 +51,12 @@ def _change(view: "ConditionalMixin", call: Call, proceed: Proceed) -> HttpRespo
     Within a transaction that was open before, such as that of ATOMIC_REQUESTS,
     what a database refuses cannot be tried again.
     """
-    alias = router.db_for_write(view.get_queryset().model)
-    last_chance = connections[alias].in_atomic_block
+    opened = connections.all(initialized_only=True)
+    last_chance = any(connection.in_atomic_block for connection in opened)
     for number in range(_ATTEMPTS):
         view.held_object, view.is_second_attempt = None, number > 0
         try:
-            response = _attempt(view, call, proceed, alias)
+            response = _attempt(view, call, proceed)
         except OperationalError as error:
             if not is_contention(error):
                 raise
@@ -66,17 +69,18 @@ def _change(view: "ConditionalMixin", call: Call, proceed: Proceed) -> HttpRespo
 
 
 def _attempt(
-    view: "ConditionalMixin", call: Call, proceed: Proceed, alias: str
+    view: "ConditionalMixin", call: Call, proceed: Proceed
 ) -> HttpResponseBase | None:
     """Judge what is there; None where it was another one's when it was to be taken."""
     try:
-        row = view.get_object()
+        row = view.held_object = view.get_object()
     except Http404:
         if call.request.method != "PUT" or not view.put_creates:
             raise
-        return create(view, call, alias)
+        return create(view, call)
     require(view, call, row)
     verdict(view, call, row)
+    alias = router.db_for_write(type(row))
     # With ATOMIC_REQUESTS a refusal rolls the whole request back anyway.
     savepoint = not connections[alias].settings_dict["ATOMIC_REQUESTS"]
     with transaction.atomic(using=alias, savepoint=savepoint):
@@ -115,7 +119,7 @@ def _lock(view: "ConditionalMixin", call: Call, row: Model, alias: str) -> Model
     if validator.state(row) != judged:
         # Who may see it, and as what, has to be asked again: of what is committed.
         view.held_object, view.is_second_attempt = None, True
-        row = view.get_object()
+        row = view.held_object = view.get_object()
         lock(row, alias)
         verdict(view, call, row)
     return row

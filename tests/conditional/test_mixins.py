@@ -123,3 +123,22 @@ def test_what_was_rolled_back_within_is_not_stored(article: Article) -> None:
         assert "Idempotent-Replayed" not in response
     assert Article.objects.filter(pk=article.pk).exists()
     assert not IdempotencyRecord.objects.exists()
+
+
+def test_the_one_object_of_who_asks(article: Article) -> None:
+    tag = read("/own/")
+    assert send("get", "/own/", If_None_Match=tag).status_code == 304
+    stale = send("patch", "/own/", {"title": "new"}, If_Match='"stale"')
+    assert_problem(stale, 412, "precondition-failed")
+    assert stale["ETag"] == tag
+    assert send("patch", "/own/", {"title": "new"}, If_Match=tag).status_code == 200
+    assert version_of(article) == 2
+
+
+def test_a_tag_that_cannot_be_judged_is_refused() -> None:
+    for method, url in (("put", "/articles/order/"), ("post", "/articles/")):
+        refused = send(method, url, {"title": "new"}, If_Match='"any"')
+        assert_problem(refused, 412, "precondition-failed")
+        done = send(method, url, {"title": "new"}, If_Match="*")
+        assert done.status_code in {200, 201}
+    assert Article.objects.count() == 1

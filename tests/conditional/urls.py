@@ -17,6 +17,7 @@ for name, view in {
     router.register(name, view, basename=name)
 
 urlpatterns = [
+    path("own/", views.Own.as_view()),
     path("editing/<str:name>/", views.Editing.as_view()),
     path("appending/<int:pk>/", views.Appending.as_view()),
     path("", include(router.urls)),

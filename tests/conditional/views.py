@@ -32,6 +32,7 @@ __all__ = [
     "DecoratedViewSet",
     "Editing",
     "MixedViewSet",
+    "Own",
     "PlainViewSet",
     "StrictViewSet",
     "TurnedViewSet",
@@ -128,6 +129,17 @@ class Editing(ConditionalMixin, RetrieveUpdateAPIView[Article]):
     permission_classes = [IsAuthenticated]
     lookup_field = "title"
     lookup_url_kwarg = "name"
+
+
+class Own(ConditionalMixin, RetrieveUpdateAPIView[Article]):
+    """The one object of who asks: no URL names it, and there is no queryset."""
+
+    validator = VersionField()
+    serializer_class = ArticleSerializer
+    permission_classes = [IsAuthenticated]
+
+    def get_object(self) -> Article:
+        return Article.objects.get()
 
 
 class Appending(ConditionalMixin, GenericAPIView[Article]):

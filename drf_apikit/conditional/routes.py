@@ -1,0 +1,43 @@
+"""Which routes are those of one object."""
+
+import functools
+from typing import TYPE_CHECKING, Any, Final
+
+from rest_framework.generics import GenericAPIView
+from rest_framework.mixins import CreateModelMixin, ListModelMixin
+
+if TYPE_CHECKING:
+    from drf_apikit.conditional.get import ConditionalGetMixin
+
+__all__ = ["is_detail"]
+
+_OF_ONE: Final = frozenset({"retrieve", "update", "partial_update", "destroy"})
+#: Whose `get_object()` looks for what the URL names.
+_OURS: Final = "drf_apikit.conditional."
+
+
+def is_detail(view: "ConditionalGetMixin") -> bool:
+    """Tell whether the route of a view is that of one object.
+
+    So it is where the URL names the object, and where a view without lists finds
+    it in a way of its own, such as the profile of who asks.
+    """
+    if (view.lookup_url_kwarg or view.lookup_field) in view.kwargs:
+        return True
+    if not _finds_objects(type(view)):
+        return False
+    action = getattr(view, "action", None)
+    if action is None:
+        return not isinstance(view, ListModelMixin | CreateModelMixin)
+    return action in _OF_ONE
+
+
+@functools.cache
+def _finds_objects(view: type["GenericAPIView[Any]"]) -> bool:
+    """Tell whether somebody else than DRF and our mixin says what the object is."""
+    return any(
+        "get_object" in vars(base)
+        and base is not GenericAPIView
+        and not base.__module__.startswith(_OURS)
+        for base in view.mro()
+    )
