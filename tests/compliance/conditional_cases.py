@@ -424,6 +424,10 @@ def _lists() -> Iterator[Case]:
     yield Case("13.2.2", "stale", "GET", both, 412, has=("ETag",), **of)
     both = {INM: "x", IMS: "{newer}"}
     yield Case("13.2.2", "malformed", "GET", both, 200, **of)
+    # A new member cannot be judged by the tag of the list: no tag can hold.
+    for value in ("{stale}", "W/{tag}", "x", ""):
+        sent = {IM: value}
+        yield Case("13.1.1", f"new {value}", "POST", sent, 412, lacks=("ETag",), **of)
     for trap in TRAPS:
         yield Case("13.2.1", f"unknown {trap}", "GET", trap, 401, who="anonymous", **of)
         unacceptable = {**trap, "Accept": "image/png"}
