@@ -163,7 +163,10 @@ def _plan(model: Any, path: str) -> _Related | None:
         return None
     if field.many_to_many:
         return _plan_pairs(field, last)
-    return _Reverse(last, field.field.name) if field.one_to_many else None
+    # Neither a generic relation nor a key to another column is matched by our key.
+    other: Any = getattr(field, "field", None)
+    fits = other is not None and other.target_field.primary_key
+    return _Reverse(last, other.name) if fits else None
 
 
 def _plan_pairs(field: Any, model: Any) -> _Related | None:

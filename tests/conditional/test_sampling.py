@@ -84,7 +84,7 @@ class Tagged(Documents):
             number: int = row.number
             return number
 
-    queryset = Document.objects.annotate(number=Count("tags")).order_by("pk")
+    queryset: Any = Document.objects.annotate(number=Count("tags")).order_by("pk")
     serializer_class = TaggedSerializer
 
 
