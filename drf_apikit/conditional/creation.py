@@ -46,7 +46,8 @@ def create(view: "ConditionalMixin", call: Call) -> HttpResponseBase | None:
         if not _is_taken(model, alias, lookup):
             raise
         if view.is_second_attempt:
-            raise Http404 from None
+            # Either that is one, or another request was faster once more.
+            view.get_object()
         return None
 
 

@@ -59,6 +59,15 @@ def configure(database: str) -> Iterator[Configure]:
 
 
 @pytest.fixture
+def surrounded(everywhere: str, configure: Configure) -> bool:
+    """Tell whether each request is in a transaction, which begins as a reader."""
+    atomic: bool = connection.settings_dict["ATOMIC_REQUESTS"]
+    if atomic and everywhere == "sqlite":
+        configure(transaction_mode="DEFERRED")
+    return atomic
+
+
+@pytest.fixture
 def hooks(monkeypatch: pytest.MonkeyPatch) -> Hooks:
     """Give what sets what a view calls."""
 
@@ -355,20 +364,16 @@ def test_an_old_snapshot_of_mariadb_is_not_what_is_judged(
         assert stored() == ("draft", 2)
 
 
-@pytest.mark.usefixtures("everywhere", "document")
+@pytest.mark.usefixtures("document")
 @pytest.mark.parametrize("base", ["contended", "locked"])
-@pytest.mark.parametrize("level", ["read committed", "repeatable read"])
 def test_who_may_no_longer_see_the_row_does_not_write_it(
-    base: str, level: str, database: str, configure: Configure, hooks: Hooks
+    base: str, everywhere: str, surrounded: bool, configure: Configure, hooks: Hooks
 ) -> None:
-    surrounded = connection.settings_dict["ATOMIC_REQUESTS"]
-    if database == "mariadb":
-        configure(isolation_level=level)
-    if surrounded and database == "sqlite":
-        configure(transaction_mode="DEFERRED")
+    if everywhere == "mariadb":
+        configure(isolation_level="repeatable read")
     hooks(on_read=change(title="hidden"))
     response = patch(None, f"/{base}/one/")
-    if surrounded and database == "sqlite":
+    if surrounded and everywhere == "sqlite":
         assert_refused(response, None)
     else:
         assert_problem(response, 404, "not-found")
@@ -394,15 +399,6 @@ def late_on(vendor: str, base: str, hook: Hook) -> dict[str, Hook]:
     """
     late = vendor != "sqlite" and base == "nameless"
     return {"on_write" if late else "on_read": hook}
-
-
-@pytest.fixture
-def surrounded(everywhere: str, configure: Configure) -> bool:
-    """Tell whether each request is in a transaction, which begins as a reader."""
-    atomic: bool = connection.settings_dict["ATOMIC_REQUESTS"]
-    if atomic and everywhere == "sqlite":
-        configure(transaction_mode="DEFERRED")
-    return atomic
 
 
 BASES = pytest.mark.parametrize("base", ["contended", "nameless"])
@@ -477,6 +473,22 @@ def test_content_that_is_wrong_anyway_stays_wrong(only: bool) -> None:
     assert not Document.objects.exists()
 
 
+@pytest.mark.usefixtures("document")
+def test_a_name_that_is_given_up_and_taken_again_meanwhile(
+    everywhere: str, surrounded: bool, hooks: Hooks, tag: str | None
+) -> None:
+    steps: dict[int, Callable[[], Any]] = {
+        1: Document.objects.all().delete,
+        2: partial(Document.objects.create, slug="one", title="theirs"),
+    }
+    hooks(on_read=lambda attempt: elsewhere(steps.get(attempt, int)))
+    headers = {} if tag is None else {"If_Match": tag}
+    response = send("put", URL, {"slug": "one", "title": "ours"}, **headers)
+    assert_refused(response, tag)
+    if not (surrounded and everywhere == "sqlite"):
+        assert stored() == ("theirs", 1)
+
+
 @pytest.mark.usefixtures("everywhere")
 def test_a_row_that_is_nothing_but_its_key() -> None:
     url = f"/profiles/{Author.objects.create().pk}/"
@@ -535,11 +547,11 @@ def fail(_attempt: int) -> None:
         cursor.execute("SELECT * FROM missing")
 
 
-@pytest.mark.usefixtures("everywhere", "document")
+@pytest.mark.usefixtures("document")
 @pytest.mark.parametrize(("fault", "status"), [(clash, 409), (fail, 500)])
 @pytest.mark.parametrize("method", ["patch", "put"])
 def test_a_handler_s_own_error_is_its_own(
-    method: str, fault: Hook, status: int, hooks: Hooks, tag: str | None
+    method: str, fault: Hook, status: int, hooks: Hooks
 ) -> None:
     attempts: list[int] = []
 
@@ -549,9 +561,9 @@ def test_a_handler_s_own_error_is_its_own(
 
     hooks(on_write=hook)
     if method == "put":
-        response = put("contended", **({} if tag is None else {"If_None_Match": "*"}))
+        response = put("contended", If_None_Match="*")
     else:
-        response = patch(tag)
+        response = patch(read(URL))
     assert response.status_code == status
     assert b"edit-conflict" not in response.content
     assert attempts == [1]
