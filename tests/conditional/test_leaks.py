@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from pytest_django import DjangoDbBlocker, Settings
 
+from drf_apikit.testing import assert_problem
 from tests.compliance.conditional_generations import settled
 from tests.compliance.conditional_rows import Facts, Table, ask, committed
 from tests.compliance.conditional_views import DETAILS, ROWS
@@ -148,3 +149,13 @@ def test_the_tag_of_a_generation_is_its_owner_s(
 
 def titles(strategy: str) -> set[str]:
     return set(ROWS[strategy].objects.values_list("title", flat=True))
+
+
+@pytest.mark.compliance("RFC 9110", "13.2.1")
+@pytest.mark.parametrize("required", [False, True])
+def test_a_name_that_cannot_be_one(required: bool, settings: Settings) -> None:
+    settings.DRF_APIKIT = {"CONDITIONAL": {"REQUIRE_PRECONDITIONS": required}}
+    for sent in ({}, {"If-Match": "*"}, {"If-Match": "x"}, {"If-None-Match": "*"}):
+        answer = ask("PUT", "/version/puts/none/", sent, NEW)
+        assert_problem(answer, 404, "not-found")
+        assert "ETag" not in answer
