@@ -81,6 +81,12 @@ class Nameless(Contended):
     serializer_class = NamelessSerializer
 
 
+class Digested(Contended):
+    """Tells by all columns, although there is a version."""
+
+    validator = RowDigest()
+
+
 class Profiled(Contended):
     """Rows that are nothing but their key."""
 
@@ -106,5 +112,6 @@ urlpatterns = [
     path("contended/<slug:slug>/", Contended.as_view()),
     path("locked/<slug:slug>/", Locked.as_view()),
     path("nameless/<slug:slug>/", Nameless.as_view()),
+    path("digested/<slug:slug>/", Digested.as_view()),
     path("profiles/<str:pk>/", Profiled.as_view()),
 ]

@@ -107,9 +107,16 @@ def assert_refused(response: Any, tag: str | None) -> None:
 
 
 @pytest.fixture(params=[False, True], ids=["without a tag", "with the tag"])
-def tag(request: pytest.FixtureRequest, document: Document) -> str | None:
+def tagged(request: pytest.FixtureRequest) -> bool:
+    """Tell whether to send a condition."""
+    sent: bool = request.param
+    return sent
+
+
+@pytest.fixture
+def tag(tagged: bool, document: Document) -> str | None:
     """Give the condition to send, if any."""
-    return read(f"/contended/{document.slug}/") if request.param else None
+    return read(f"/contended/{document.slug}/") if tagged else None
 
 
 def overtaken(attempt: int) -> None:
@@ -233,7 +240,6 @@ def crossing(hooks: Hooks) -> Callable[[], list[Any]]:
 
 
 @on("postgresql", "mariadb")
-@pytest.mark.parametrize("tagged", [False, True], ids=["without tags", "with tags"])
 def test_the_victim_of_a_deadlock_is_evaluated_once_more(
     tagged: bool, document: Document, hooks: Hooks
 ) -> None:
@@ -247,7 +253,6 @@ def test_the_victim_of_a_deadlock_is_evaluated_once_more(
 
 @on("postgresql", "mariadb")
 @pytest.mark.usefixtures("atomic_requests", "document")
-@pytest.mark.parametrize("tagged", [False, True], ids=["without tags", "with tags"])
 def test_within_a_transaction_the_victim_of_a_deadlock_is_refused(
     tagged: bool, hooks: Hooks
 ) -> None:
@@ -365,7 +370,7 @@ def test_an_old_snapshot_of_mariadb_is_not_what_is_judged(
 
 
 @pytest.mark.usefixtures("document")
-@pytest.mark.parametrize("base", ["contended", "locked"])
+@pytest.mark.parametrize("base", ["contended", "locked", "digested"])
 def test_who_may_no_longer_see_the_row_does_not_write_it(
     base: str, everywhere: str, surrounded: bool, configure: Configure, hooks: Hooks
 ) -> None:
@@ -503,13 +508,16 @@ def test_a_name_that_cannot_be_one() -> None:
     assert_problem(send("put", "/profiles/nobody/", {}), 404, "not-found")
 
 
-@pytest.mark.usefixtures("surrounded", "document")
+@pytest.mark.usefixtures("document")
+@pytest.mark.parametrize("base", ["locked", "digested"])
 def test_a_row_that_is_gone_when_it_is_locked_is_made_again(
-    everywhere: str, surrounded: bool, hooks: Hooks, tag: str | None
+    base: str, everywhere: str, surrounded: bool, hooks: Hooks, tagged: bool
 ) -> None:
+    url = f"/{base}/one/"
+    tag = read(url) if tagged else None
     hooks(on_read=once(partial(elsewhere, Document.objects.all().delete)))
     headers = {} if tag is None else {"If_Match": tag}
-    response = send("put", "/locked/one/", {"slug": "one", "title": "new"}, **headers)
+    response = send("put", url, {"slug": "one", "title": "new"}, **headers)
     if surrounded and everywhere == "sqlite":
         assert_refused(response, tag)
     elif tag is None:
