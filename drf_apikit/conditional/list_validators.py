@@ -60,7 +60,7 @@ class PageDigest(Validator):
     ) -> EntityTag | None:
         """Take the very rows that were listed."""
         listed, view.listed = view.listed, None
-        if listed is None:
+        if listed is None or not all(isinstance(row, Model) for row in listed.rows):
             return None
         related = view.dependencies.states
         rows = (

@@ -150,7 +150,7 @@ class Base(ConditionalMixin, ModelViewSet[Any]):
     permission_classes = (IsAuthenticated,)
     renderer_classes = (JSONRenderer, TextRenderer)
     versioning_class = Versioned
-    pagination_class = None
+    pagination_class: Any = None
 
 
 class Documents(Base):
