@@ -29,6 +29,8 @@ WORKERS: Final = 2
 SECONDS_TO_START: Final = 60.0
 SECONDS_FOR_ANSWER: Final = 60.0
 LOOK_SECONDS: Final = 0.01
+#: How much of a log is worth showing.
+LOGGED: Final = 10_000
 KEPT_VARIABLES: Final = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 #: Each worker makes a file that bears its process id.
@@ -223,7 +225,7 @@ class Server(ABC):
     def _check(self, deadline: float) -> None:
         """Wait a little, unless there is nothing to wait for."""
         if self._gunicorn.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"The server is not there: {self.log()}")
+            raise RuntimeError(f"The server is not there: {self.log()[-LOGGED:]}")
         time.sleep(LOOK_SECONDS)
 
     def _answers(self) -> bool:
