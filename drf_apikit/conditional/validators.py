@@ -152,12 +152,14 @@ class UpdatedAt(RowValidator):
 
     def state(self, row: Model) -> str:
         """Give format, microseconds and a short digest of the key."""
-        time = microseconds(getattr(row, self.name))
-        return f"{FORMAT}-{time}-{digest([row.pk])[:8]}"
+        time = getattr(row, self.name)
+        told = "never" if time is None else microseconds(time)
+        return f"{FORMAT}-{told}-{digest([row.pk])[:8]}"
 
     def moved(self, row: Model) -> Mapping[str, Any]:
         """Give the time; a clock may stand still, the column must move."""
-        return {self.name: max(timezone.now(), getattr(row, self.name) + _TICK)}
+        now, before = timezone.now(), getattr(row, self.name)
+        return {self.name: now if before is None else max(now, before + _TICK)}
 
 
 class RowDigest(RowValidator):
@@ -202,7 +204,8 @@ class Generation(Validator):
         Such a tag was made for this caller by this key, so that it says itself
         what state the object is in.
         """
-        if view.generation is not None and view.is_detail:
+        # A tag that others have as well says nothing about who may see the object.
+        if view.generation is not None and view.is_detail and view.per_user:
             for tag in _sole_tags(view.request)[:_MEMBERS]:
                 own = self._tag(view, tag.state)
                 if own.opaque == representation_of(tag):

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from pytest_django import DjangoDbBlocker, Settings
 
+from drf_apikit.conditional import ConditionalGetMixin
 from drf_apikit.testing import assert_problem
 from tests.compliance.conditional_generations import settled
 from tests.compliance.conditional_rows import Facts, Table, ask, committed
@@ -137,12 +138,20 @@ def test_a_hidden_name_is_not_told_where_put_creates(
 
 @pytest.mark.parametrize("strategy", ["generation"], indirect=True)
 @pytest.mark.parametrize("who", CALLERS)
-def test_the_tag_of_a_generation_is_its_owner_s(
-    who: str, strategy: str, table: Table, django_assert_num_queries: Any
+@pytest.mark.parametrize(("per_user", "queries"), [(True, 0), (False, 1)])
+def test_the_tag_of_a_generation_shows_nothing_to_others(
+    per_user: bool,
+    queries: int,
+    who: str,
+    strategy: str,
+    table: Table,
+    django_assert_num_queries: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(ConditionalGetMixin, "per_user", per_user)
     facts = Facts(table, strategy, "plain", "one")
     stolen = {"If-None-Match": facts["tag"]}
-    with django_assert_num_queries(0):
+    with django_assert_num_queries(queries):
         assert ask("GET", facts.url, stolen).status_code == 304
     assert ask("GET", facts.url, stolen, who=who).status_code == CALLERS[who]
 
