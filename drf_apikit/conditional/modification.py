@@ -25,8 +25,14 @@ def last_modified(row: Model, name: str | None) -> datetime | None:
     moment = getattr(row, name) if name else None
     if moment is None:
         return None
-    if timezone.is_naive(moment):
-        moment = timezone.make_aware(moment)
-    whole: datetime = moment.replace(microsecond=0)
+    moment, now = _aware(moment), _aware(timezone.now())
+    whole = moment.replace(microsecond=0)
     whole += timedelta(seconds=moment > whole)
-    return whole if whole + _SETTLING <= timezone.now() else UNSETTLED
+    return whole if whole + _SETTLING <= now else UNSETTLED
+
+
+def _aware(moment: datetime) -> datetime:
+    """Without USE_TZ times are in the default time zone, whatever the current one."""
+    if timezone.is_aware(moment):
+        return moment
+    return timezone.make_aware(moment, timezone.get_default_timezone())
