@@ -36,8 +36,8 @@ def create(view: "ConditionalMixin", call: Call) -> HttpResponseBase | None:
     except (TypeError, ValueError, InvalidLookup):
         raise Http404 from None
     try:
-        require(view, call, None)
         verdict(view, call, None)
+        require(view, call, None)
         with transaction.atomic(using=alias):
             begin_write(model, alias, **lookup)
             return _save(view, call, alias)

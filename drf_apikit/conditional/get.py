@@ -60,7 +60,7 @@ class ConditionalGetMixin(LayeredView, _View):
 
     Every answer gets an `ETag`, and is a 304 where the client has it already.
     What is compared is declared: a validator for one object and one for lists.
-    Where none is declared, for `@action`s and for HTML pages it is the bytes.
+    Where none is declared, for `@action` methods and HTML pages it is the bytes.
 
     Raises:
         PreconditionFailed: 412, If-Match or If-Unmodified-Since does not hold.

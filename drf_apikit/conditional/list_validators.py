@@ -29,8 +29,9 @@ class PageDigest(Validator):
     """Key and version of the rows of the page, and its envelope.
 
     `columns` are what moves with each change of a row. None: the version of a
-    `VersionedModel`, else all columns. A comparison costs the queries of the page
-    itself, but reads only these columns and makes no answer.
+    `VersionedModel`, else all columns. A comparison costs the queries of the page,
+    one more for each many-to-many path, but reads only these columns and makes no
+    answer.
     """
 
     records_rows = True

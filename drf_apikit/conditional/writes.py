@@ -78,8 +78,8 @@ def _attempt(
         if call.request.method != "PUT" or not view.put_creates:
             raise
         return create(view, call)
-    require(view, call, row)
     verdict(view, call, row)
+    require(view, call, row)
     alias = router.db_for_write(type(row))
     # With ATOMIC_REQUESTS a refusal rolls the whole request back anyway.
     savepoint = not connections[alias].settings_dict["ATOMIC_REQUESTS"]

@@ -26,6 +26,8 @@ ALLOWED_HEADERS: Final = (
     "content-type",
     "idempotency-key",
     "if-match",
+    "if-modified-since",
     "if-none-match",
+    "if-unmodified-since",
     "traceparent",
 )

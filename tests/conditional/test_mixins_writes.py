@@ -215,3 +215,16 @@ def test_who_may_not_see_it_is_not_told_what_is_required(article: Article) -> No
     assert_problem(send("patch", url, {}), 404, "not-found")
     Article.objects.update(title="locked")
     assert_problem(send("patch", url, {}), 403, "permission-denied")
+
+
+@pytest.mark.compliance("RFC 9110", "13.1.2")
+def test_who_wants_to_make_what_is_there_already_is_told_so(
+    article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConditionalMixin, "put_creates", True)
+    url = f"/strict/{article.pk}/"
+    refused = send("put", url, {"title": "new"}, If_None_Match="*")
+    assert_problem(refused, 412, "precondition-failed")
+    unsure = send("put", url, {"title": "new"}, If_None_Match='"x"')
+    assert_problem(unsure, 428, "precondition-required")
+    assert version_of(article) == 1
