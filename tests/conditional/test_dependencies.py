@@ -84,6 +84,28 @@ class Named(models.Model):
         db_table = "tests_app_article"
 
 
+class Reading(models.Model):
+    """A pair of an article and the name of its reader."""
+
+    article = models.ForeignKey("Readable", on_delete=models.CASCADE)
+    reader = models.ForeignKey(Logged, to_field="name", on_delete=models.CASCADE)
+
+    class Meta:
+        app_label = "tests_app"
+        apps = APPS
+        managed = False
+
+
+class Readable(models.Model):
+    readers: Any = models.ManyToManyField(Logged, through=Reading)
+
+    class Meta:
+        app_label = "tests_app"
+        apps = APPS
+        managed = False
+        db_table = "tests_app_article"
+
+
 def log(target: Model) -> None:
     user = User.objects.get_or_create(username="ada")[0]
     LogEntry.objects.create(
@@ -268,6 +290,13 @@ def test_one_query_and_one_for_each_relation_to_many(
     assert "text" not in "".join(
         query["sql"] for query in captured if model is Document
     )
+
+
+def test_pairs_of_other_columns_than_keys_are_read_as_instances() -> None:
+    for model, path in ((Readable, "readers"), (Logged, "readable_set")):
+        rows = model._base_manager.all()
+        assert RawPage.of(rows, ["pk"], Dependencies([path])) is None
+    assert RawPage.of(Readable._base_manager.all(), ["pk"], Dependencies([]))
 
 
 def test_what_the_view_has_fetched_is_not_fetched_again() -> None:

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.cache.backends.base import BaseCache
 from django.db import connection, connections
 from django.db.models import Count
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 from rest_framework.response import Response
@@ -366,6 +366,21 @@ def test_half_of_them_are_sampled(
     assert ask(view, tag).status_code == status
     assert below == [1_000_000]
     assert len(found) == (status == 200)
+
+
+class Streaming(Documents):
+    validator = VersionField()
+
+    def retrieve(self, *_: Any, **__: Any) -> Any:
+        return StreamingHttpResponse([b"a"])
+
+
+@pytest.mark.usefixtures("document")
+def test_a_stream_has_no_bytes_to_compare(found: list[Any]) -> None:
+    tag = ask(Streaming)["ETag"]
+    assert tag.count(".") == 1
+    assert ask(Streaming, tag).status_code == 304
+    assert not found
 
 
 class Refusing(Documents):
