@@ -173,6 +173,7 @@ def test_states_name_format_and_version(document: Document) -> None:
     assert UpdatedAt().state(document).startswith(f"2-{microseconds(PAST)}-")
     article = Article.objects.create(version=9)
     assert VersionField().columns(Article) == ("version",)
+    assert UpdatedAt("touched").columns(Document) == ("touched",)
     assert VersionField().state(article).startswith("2-9-")
     for validator in (VersionField(), UpdatedAt(), RowDigest()):
         assert "." not in validator.state(document)
