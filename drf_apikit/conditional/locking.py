@@ -39,6 +39,7 @@ def begin_write(model: type[Model], alias: str, **lookup: Any) -> None:
         return
     owner: Any = model._meta.concrete_model
     fields = owner._meta.local_concrete_fields
-    name = next((f.name for f in fields if not f.primary_key), None)
+    plain = (f.name for f in fields if not (f.primary_key or f.generated))
+    name = next(plain, None)
     if name is not None:
         rows_of(owner, alias).filter(**lookup).update(**{name: F(name)})

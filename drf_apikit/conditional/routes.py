@@ -3,13 +3,14 @@
 import functools
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db.models import Model
 from rest_framework.generics import GenericAPIView
 from rest_framework.mixins import CreateModelMixin, ListModelMixin
 
 if TYPE_CHECKING:
     from drf_apikit.conditional.get import ConditionalGetMixin
 
-__all__ = ["is_detail"]
+__all__ = ["is_detail", "model_of"]
 
 _OF_ONE: Final = frozenset({"retrieve", "update", "partial_update", "destroy"})
 #: Whose `get_object()` looks for what the URL names.
@@ -30,6 +31,15 @@ def is_detail(view: "ConditionalGetMixin") -> bool:
     if action is None:
         return not isinstance(view, ListModelMixin | CreateModelMixin)
     return action in _OF_ONE
+
+
+def model_of(view: "ConditionalGetMixin") -> type[Model] | None:
+    """Give the model whose rows a view says that it has, if it says so."""
+    own = type(view).get_queryset is not GenericAPIView.get_queryset
+    if not own and getattr(view, "queryset", None) is None:
+        return None
+    model: type[Model] = view.get_queryset().model
+    return model
 
 
 @functools.cache

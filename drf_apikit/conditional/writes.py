@@ -17,6 +17,7 @@ from drf_apikit.conditional.refusals import (
     require,
     verdict,
 )
+from drf_apikit.conditional.routes import model_of
 from drf_apikit.conditional.validators import RowValidator, VersionField
 from drf_apikit.conditional.written import set_new_validators
 from drf_apikit.contention import is_contention
@@ -163,7 +164,9 @@ def _create_member(
     view: "ConditionalMixin", call: Call, proceed: Proceed
 ) -> HttpResponseBase:
     """Give the answer to a POST the tag of what it has made."""
-    model = view.get_queryset().model
+    model = model_of(view)
+    if model is None:
+        return proceed()
     alias = router.db_for_write(model)
     # A tag of columns that are read again must be of the very row that was made.
     read_again = not view.row_validator_of(model).swaps

@@ -142,3 +142,9 @@ def test_a_tag_that_cannot_be_judged_is_refused() -> None:
         done = send(method, url, {"title": "new"}, If_Match="*")
         assert done.status_code in {200, 201}
     assert Article.objects.count() == 1
+
+
+def test_a_view_that_makes_something_without_rows_of_its_own() -> None:
+    made = send("post", "/reckoning/", {"of": 2})
+    assert (made.status_code, made.json()) == (201, {"twice": 4})
+    assert "ETag" not in made

@@ -18,6 +18,7 @@ for name, view in {
 
 urlpatterns = [
     path("own/", views.Own.as_view()),
+    path("reckoning/", views.Reckoning.as_view()),
     path("editing/<str:name>/", views.Editing.as_view()),
     path("appending/<int:pk>/", views.Appending.as_view()),
     path("", include(router.urls)),

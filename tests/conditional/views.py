@@ -34,6 +34,7 @@ __all__ = [
     "MixedViewSet",
     "Own",
     "PlainViewSet",
+    "Reckoning",
     "StrictViewSet",
     "TurnedViewSet",
 ]
@@ -140,6 +141,15 @@ class Own(ConditionalMixin, RetrieveUpdateAPIView[Article]):
 
     def get_object(self) -> Article:
         return Article.objects.get()
+
+
+class Reckoning(ConditionalMixin, GenericAPIView[Article]):
+    """Makes something, and has no rows."""
+
+    permission_classes = [IsAuthenticated]
+
+    def post(self, request: Request) -> Response:
+        return Response({"twice": 2 * _data(request)["of"]}, status=201)
 
 
 class Appending(ConditionalMixin, GenericAPIView[Article]):
