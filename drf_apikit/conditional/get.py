@@ -73,9 +73,11 @@ class ConditionalGetMixin(LayeredView, _View):
     #: Of a list: `PageDigest`, `Aggregate`, `Generation` or `BodyHash`.
     list_validator: ClassVar[Validator | None] = None
     #: Paths, as for `prefetch_related()`, to the related rows that an answer shows.
+    #: Each stands for the rows at its end, not for those on the way.
     depends_on: ClassVar[Sequence[str]] = ()
-    #: The column behind `Last-Modified`. None: that of an `UpdatedAt`, or that of a
-    #: `VersionedModel` with a `VersionField`, if nothing is depended on. "": none.
+    #: The column behind `Last-Modified`, to name where the row alone shapes the bytes:
+    #: a date knows of nothing else. None: that of an `UpdatedAt`, or of a versioned
+    #: model, if nothing is depended on and `per_user` is off. "": none.
     last_modified_field: ClassVar[str | None] = None
     #: Whether two callers may get different bytes.
     per_user: ClassVar[bool] = True
@@ -161,6 +163,13 @@ class ConditionalGetMixin(LayeredView, _View):
         """The related rows that shape the answer."""
         return Dependencies(self.depends_on)
 
+    def read_again(self) -> EntityTag | None:
+        """Give the tag as it is by now, whatever was read before."""
+        self.held_object = self.listed = None
+        if isinstance(self.reading, Generation):
+            self.generation = self.reading.current()
+        return self.reading.before(self)
+
     def hold_object(self) -> Model:
         """Read the object, which checks permissions, with what it depends on."""
         if self.held_object is None:
@@ -223,8 +232,15 @@ class ConditionalGetMixin(LayeredView, _View):
             return self.get_serializer_class()
 
     def last_modified(self, row: Model) -> datetime | None:
-        """Give when the object was modified; see `modification`."""
-        return last_modified(row, self._last_modified_field(row))
+        """Give the date that reads tell, unless more than the row shapes the bytes."""
+        declared = self.last_modified_field is not None
+        if not declared and (self.depends_on or self.per_user):
+            return None
+        return self.last_written(row)
+
+    def last_written(self, row: Model) -> datetime | None:
+        """Give the date that writes are judged by; see `modification`."""
+        return last_modified(row, self._date_column(row))
 
     @property
     def needs_primary(self) -> bool:
@@ -236,12 +252,10 @@ class ConditionalGetMixin(LayeredView, _View):
             return self.get_validator()
         return self.get_list_validator() if self.shows("list") else _BYTES
 
-    def _last_modified_field(self, row: Model) -> str | None:
+    def _date_column(self, row: Model) -> str | None:
         if self.last_modified_field is not None:
             return self.last_modified_field
         validator = self.get_validator()
-        if self.depends_on:
-            return None
         if isinstance(validator, UpdatedAt):
             return validator.name
         timed = isinstance(validator, VersionField) and isinstance(row, VersionedModel)

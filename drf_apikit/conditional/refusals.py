@@ -54,7 +54,7 @@ def require(view: "ConditionalMixin", call: Call, row: Model | None) -> None:
     enough = {sent.if_match}
     if row is None:
         enough.add(sent.if_none_match)
-    elif view.last_modified(row) is not None:
+    elif view.last_written(row) is not None:
         enough.add(sent.if_unmodified_since)
     if enough == {None}:
         raise PreconditionRequired(headers=_current(view, row))
@@ -71,7 +71,7 @@ def verdict(view: "ConditionalMixin", call: Call, row: Model | None) -> None:
         return
     selected = None
     if row is not None:
-        selected = Selected(_compared(view, call, row), view.last_modified(row))
+        selected = Selected(_compared(view, call, row), view.last_written(row))
     if decide(call, selected) is Decision.FAILED:
         _refuse_unreadable(call.request)
         raise PreconditionFailed(headers=_current(view, row))

@@ -5,7 +5,7 @@ The validators of one object are here; those of lists are in `list_validators`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.apps import apps
@@ -132,8 +132,9 @@ class VersionField(RowValidator):
 
     def moved(self, row: Model) -> Mapping[str, Any]:
         """Count one on; a versioned model notes the time as well."""
-        times = {name: timezone.now() for name in self.columns(type(row))[1:]}
-        return {self.name: getattr(row, self.name) + 1, **times}
+        times = self.columns(type(row))[1:]
+        moved = {name: _later_than(getattr(row, name)) for name in times}
+        return {self.name: getattr(row, self.name) + 1, **moved}
 
 
 class UpdatedAt(RowValidator):
@@ -157,9 +158,8 @@ class UpdatedAt(RowValidator):
         return f"{FORMAT}-{told}-{digest([row.pk])[:8]}"
 
     def moved(self, row: Model) -> Mapping[str, Any]:
-        """Give the time; a clock may stand still, the column must move."""
-        now, before = timezone.now(), getattr(row, self.name)
-        return {self.name: now if before is None else max(now, before + _TICK)}
+        """Give the time, later than before."""
+        return {self.name: _later_than(getattr(row, self.name))}
 
 
 class RowDigest(RowValidator):
@@ -225,6 +225,12 @@ class Generation(Validator):
 
     def _tag(self, view: "ConditionalGetMixin", state: str) -> EntityTag:
         return view.make_tag(state, view.generation, view.request.path, state)
+
+
+def _later_than(moment: datetime | None) -> datetime:
+    """Give the time; a clock may stand still or be set back, this does not."""
+    now = timezone.now()
+    return now if moment is None else max(now, moment + _TICK)
 
 
 def _sole_tags(request: Request) -> tuple[EntityTag, ...]:

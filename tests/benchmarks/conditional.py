@@ -8,6 +8,7 @@ validators that projects write for it, and drf-extensions. The list is a page of
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from time import monotonic, sleep
 from typing import Any, Final
@@ -54,6 +55,8 @@ MARK_LIFE: Final = 1
 MODELS: Final = ("tests_app.Document", "tests_app.Author", "tests_app.Label")
 RELATED: Final = ("author", "tags")
 
+OPEN: Final[Any] = {"authentication_classes": (), "permission_classes": ()}
+
 Call = Callable[[], Any]
 
 
@@ -83,12 +86,7 @@ class Pages(LimitOffsetPagination):
     max_page_size = PAGE
 
 
-class Open:
-    authentication_classes = ()
-    permission_classes = ()
-
-
-class Floor(Open, APIView):
+class Floor(APIView):
     """The least that a view with a query can do."""
 
     def get(self, _request: Request, pk: int) -> Response:
@@ -96,25 +94,25 @@ class Floor(Open, APIView):
         return Response({})
 
 
-class EmptyFloor(Open, APIView):
+class EmptyFloor(APIView):
     """The least that a view can do."""
 
     def get(self, _request: Request, **_kwargs: Any) -> HttpResponseNotModified:
         return HttpResponseNotModified()
 
 
-class Plain(Open, RetrieveUpdateAPIView[Document]):
+class Plain(RetrieveUpdateAPIView[Document]):
     queryset = Document.objects.select_related("author").prefetch_related("tags")
     serializer_class = DocumentSerializer
 
 
-class PlainList(Open, ListAPIView[Document]):
+class PlainList(ListAPIView[Document]):
     queryset = Plain.queryset.order_by("pk")
     serializer_class = DocumentSerializer
     pagination_class = Pages
 
 
-class Single(Open, RetrieveUpdateAPIView[Document]):
+class Single(RetrieveUpdateAPIView[Document]):
     """One object without relations: one query."""
 
     class _Serializer(ModelSerializer[Document]):
@@ -146,13 +144,13 @@ def with_condition(base: type[Any], tag: Callable[..., str]) -> type[Any]:
 
 
 def get(view: type[Any], tag: str = "", **kwargs: int) -> Call:
-    handler = view.as_view()
+    handler = view.as_view(**OPEN)
     headers = {"If-None-Match": tag} if tag else {}
     return lambda: respond(handler, FACTORY.get("/", headers=headers), **kwargs)
 
 
 def under_middleware(view: type[Any], tag: str, **kwargs: int) -> Call:
-    handler = view.as_view()
+    handler = view.as_view(**OPEN)
     headers = {"If-None-Match": tag} if tag else {}
     wrapped = ConditionalGetMiddleware(
         lambda request: respond(handler, request, **kwargs)
@@ -161,7 +159,7 @@ def under_middleware(view: type[Any], tag: str, **kwargs: int) -> Call:
 
 
 def patch(view: type[Any], pk: int, tag: str = "") -> Call:
-    handler = view.as_view()
+    handler = view.as_view(**OPEN)
     headers = {"If-Match": tag} if tag else {}
 
     def send() -> object:
@@ -243,12 +241,11 @@ def of_one(pk: int, cases: dict[str, Call]) -> None:
     }
     for name, validator in declared.items():
         view = ours(Single, validator=validator)
-        pair(f"one, {name}", lambda tag, view=view: get(view, tag, pk=pk), cases)
-    view = ours(Single)
-    pair("one, bytes", lambda tag: get(view, tag, pk=pk), cases)
-    pair("one, middleware", lambda tag: under_middleware(Single, tag, pk=pk), cases)
+        pair(f"one, {name}", partial(get, view, pk=pk), cases)
+    pair("one, bytes", partial(get, ours(Single), pk=pk), cases)
+    pair("one, middleware", partial(under_middleware, Single, pk=pk), cases)
     decorated = with_condition(Single, version_of)
-    pair("one, condition", lambda tag: get(decorated, tag, pk=pk), cases)
+    pair("one, condition", partial(get, decorated, pk=pk), cases)
 
 
 def of_lists(cases: dict[str, Call]) -> None:
@@ -260,13 +257,12 @@ def of_lists(cases: dict[str, Call]) -> None:
     }
     for name, attributes in declared.items():
         view = ours(PlainList, **attributes)
-        pair(f"list, {name}", lambda tag, view=view: get(view, tag), cases)
-    pair("list, middleware", lambda tag: under_middleware(PlainList, tag), cases)
-    decorated = with_condition(PlainList, newest)
-    pair("list, condition", lambda tag: get(decorated, tag), cases)
+        pair(f"list, {name}", partial(get, view), cases)
+    pair("list, middleware", partial(under_middleware, PlainList), cases)
+    pair("list, condition", partial(get, with_condition(PlainList, newest)), cases)
     if mixin := extensions():
         extended = type("Extended", (mixin, PlainList), {})
-        pair("list, drf-extensions", lambda tag: get(extended, tag), cases)
+        pair("list, drf-extensions", partial(get, extended), cases)
 
 
 GOALS: Final = (

@@ -100,7 +100,7 @@ class WithOwnTag(Rows):
 _VERSIONED: Final = {
     "queryset": Document.objects.order_by("pk"),
     "serializer_class": DocumentSerializer,
-    "last_modified_field": None,
+    "last_modified_field": "updated_at",
 }
 #: The validators of one object.
 DETAILS: Final[dict[str, dict[str, Any]]] = {

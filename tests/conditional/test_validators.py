@@ -220,10 +220,10 @@ def test_where_the_columns_move_to(
 ) -> None:
     monkeypatch.setattr(timezone, "now", lambda: PAST)
     moved = VersionField().moved(document)
-    assert moved == {"version": 4, "updated_at": PAST}
-    assert VersionField().moved(Article(version=1)) == {"version": 2}
     # The clock stands still.
     later = PAST + timedelta(microseconds=1)
+    assert moved == {"version": 4, "updated_at": later}
+    assert VersionField().moved(Article(version=1)) == {"version": 2}
     assert UpdatedAt().moved(document) == {"updated_at": later}
     assert RowDigest().moved(document) == {}
     assert not RowDigest.swaps
@@ -342,13 +342,18 @@ def test_naive_dates_are_of_the_default_zone(
 @pytest.mark.parametrize(
     ("own", "shown"),
     [
-        ({"validator": VersionField()}, True),
-        ({"validator": UpdatedAt()}, True),
-        ({"validator": UpdatedAt("touched")}, True),
+        ({"validator": VersionField()}, False),
+        ({"validator": VersionField(), "last_modified_field": "updated_at"}, True),
+        ({"validator": VersionField(), "per_user": False}, True),
+        ({"validator": UpdatedAt(), "per_user": False}, True),
+        ({"validator": UpdatedAt("touched"), "per_user": False}, True),
         ({"validator": RowDigest()}, False),
         ({"validator": BodyHash()}, False),
         ({"validator": RowDigest(), "last_modified_field": "touched"}, True),
-        ({"validator": VersionField(), "depends_on": ("author",)}, False),
+        (
+            {"validator": VersionField(), "per_user": False, "depends_on": ("author",)},
+            False,
+        ),
         ({"validator": VersionField(), "last_modified_field": ""}, False),
     ],
 )
