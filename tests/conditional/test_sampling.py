@@ -418,3 +418,48 @@ def test_a_receiver_that_fails_does_not_break_the_answer() -> None:
         assert ask(view, tag).status_code == 200
     finally:
         validator_found_stale.disconnect(fail)
+
+
+class Overtaken(Documents):
+    """Somebody writes between the comparison and the answer."""
+
+    overtake: Any = staticmethod(lambda: None)
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        type(self).overtake()
+        for row in args:
+            row.refresh_from_db()
+        return super().get_serializer(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "validator", [VersionField(), UpdatedAt(), RowDigest()], ids=type
+)
+def test_what_is_written_meanwhile_is_no_fault(
+    validator: Any, document: Document, found: list[dict[str, Any]]
+) -> None:
+    view = make(Overtaken, validator=validator)
+    tag = ask(view)["ETag"]
+    assert document.title != "meanwhile"
+    assert ask(view, tag).status_code == 304
+    view.overtake = staticmethod(lambda: Document.objects.update(title="meanwhile"))
+    answer = ask(view, tag)
+    assert (answer.status_code, found) == (200, [])
+    assert answer["ETag"] != tag
+
+
+@pytest.mark.usefixtures("redis_cache")
+def test_what_ends_a_generation_meanwhile_is_no_fault(
+    document: Document,
+    found: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = make(Overtaken, validator=Generation("tests_app.Document"))
+    now = iter(["one", "one", "one", "two"])
+    monkeypatch.setattr(generations, "current", lambda _models: next(now))
+    tag = ask(view)["ETag"]
+    assert ask(view, tag).status_code == 304
+    view.overtake = staticmethod(lambda: Document.objects.update(title="meanwhile"))
+    assert (ask(view, tag).status_code, found) == (200, [])
+    assert next(now, "all") == "all"
+    assert document.pk
