@@ -12,6 +12,10 @@ of a run, though not the timing of the machine.
   name. Exactly one wins, the others get 412, and what is stored is what the winner
   wrote. By each way to protect a write, on SQLite, PostgreSQL and MariaDB, with
   ATOMIC_REQUESTS and without (`--atomic-requests`).
+- `python -m tests.torture.stale_reads --mutations 1000`: rows, related rows, rights,
+  languages, pages and formats change, by every way to write, also by a process that
+  is killed behind its commit; then clients ask with all the tags that they hold,
+  through every validator. Each 304 is compared with a fresh answer.
 - `python -m tests.torture.failures --rounds 5000`: exceptions that nobody should
   raise (bytes, cycles, 5,000 levels, texts that raise) go into the exception
   handler. It never raises, and what it gives is a strict document. No servers.
