@@ -11,6 +11,13 @@ class StateError(Exception):
         self.sqlstate = sqlstate
 
 
+class CodeError(Exception):
+    """As of psycopg 2, which knows no code when it has lost the connection."""
+
+    def __init__(self, pgcode: str | None) -> None:
+        self.pgcode = pgcode
+
+
 def raised_from(cause: Exception | None, *args: object) -> OperationalError:
     error = OperationalError(*args)
     error.__cause__ = cause
@@ -30,6 +37,9 @@ def busy(name: str) -> sqlite3.OperationalError:
         (raised_from(StateError("40P01"), "x"), True),
         (raised_from(StateError("55P03"), "x"), True),
         (raised_from(StateError("57014"), "x"), False),
+        (raised_from(CodeError("40001"), "x"), True),
+        (raised_from(CodeError("57014"), "x"), False),
+        (raised_from(CodeError(None), "x"), False),
         (raised_from(busy("SQLITE_BUSY"), "x"), True),
         (raised_from(busy("SQLITE_BUSY_SNAPSHOT"), "x"), True),
         (raised_from(busy("SQLITE_FULL"), "x"), False),
