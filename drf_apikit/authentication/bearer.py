@@ -2,7 +2,8 @@
 
 import logging
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -36,6 +37,9 @@ class JWTBearerAuthentication(BaseAuthentication):
         AuthenticationUnavailable: 503, the issuer's keys cannot be had.
 
     """
+
+    #: What of a request tells who asks, for `Vary`.
+    vary_on_headers: ClassVar[Sequence[str]] = ("Authorization",)
 
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
         """Verify the token, then find out whose it is."""

@@ -93,7 +93,7 @@ def _wanted(view: RoutedView, value: Validator) -> Iterator[_Column]:
     if isinstance(value, UpdatedAt):
         yield _Column(value.name, DateTimeField, nullable=False, stored=writes)
     if isinstance(value, PageDigest):
-        for name in value.columns:
+        for name in value.given:
             yield _Column(name, None, nullable=True, stored=True)
     if isinstance(value, Aggregate):
         yield _Column(value.column, IntegerField, nullable=True, stored=False)

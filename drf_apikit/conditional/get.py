@@ -1,13 +1,11 @@
 """The mixin for reads, and its layer."""
 
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from django.db import router
 from django.db.models import Model, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -15,13 +13,14 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request, clone_request
 
 from drf_apikit.conditional.conditions import NO_CONDITIONS, conditions_of
-from drf_apikit.conditional.dependencies import Dependencies
+from drf_apikit.conditional.holding import BYTES, HoldingMixin
+from drf_apikit.conditional.locking import alias_of
 from drf_apikit.conditional.modification import UNSETTLED, last_modified
 from drf_apikit.conditional.reads import body_digest, read
 from drf_apikit.conditional.routes import is_detail
+from drf_apikit.conditional.rows import whole
 from drf_apikit.conditional.tags import FORMAT, digest, join
 from drf_apikit.conditional.validators import (
-    BodyHash,
     Generation,
     RowDigest,
     RowValidator,
@@ -30,32 +29,18 @@ from drf_apikit.conditional.validators import (
     VersionField,
 )
 from drf_apikit.conditional.variants import is_pure, names_of_variant, variant_parts
-from drf_apikit.handlers import Call, Layer, LayeredView, Position, Proceed
+from drf_apikit.handlers import Call, Layer, Position, Proceed
 from drf_apikit.http.dates import format_http_date
 from drf_apikit.http.etags import EntityTag
 from drf_apikit.http.preconditions import Selected
 from drf_apikit.models import VersionedModel
 
-__all__ = ["READS", "ConditionalGetLayer", "ConditionalGetMixin", "Listed"]
+__all__ = ["READS", "ConditionalGetLayer", "ConditionalGetMixin"]
 
 READS: Final = frozenset({"GET", "HEAD"})
-_BYTES: Final = BodyHash()
-
-if TYPE_CHECKING:
-    _View = GenericAPIView[Any]
-else:
-    _View = object
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The rows that a list shows, and whether they are a page of more."""
-
-    rows: Sequence[Any]
-    is_page: bool
-
-
-class ConditionalGetMixin(LayeredView, _View):
+class ConditionalGetMixin(HoldingMixin):
     """Conditional GET and HEAD for a generic view or view set.
 
     Every answer gets an `ETag`, and is a 304 where the client has it already.
@@ -72,9 +57,6 @@ class ConditionalGetMixin(LayeredView, _View):
     validator: ClassVar[Validator | None] = None
     #: Of a list: `PageDigest`, `Aggregate`, `Generation` or `BodyHash`.
     list_validator: ClassVar[Validator | None] = None
-    #: Paths, as for `prefetch_related()`, to the related rows that an answer shows.
-    #: Each stands for the rows at its end, not for those on the way.
-    depends_on: ClassVar[Sequence[str]] = ()
     #: The column behind `Last-Modified`, to name where the row alone shapes the bytes:
     #: a date knows of nothing else. None: that of an `UpdatedAt`, or of a versioned
     #: model, if nothing is depended on and `per_user` is off. "": none.
@@ -86,22 +68,16 @@ class ConditionalGetMixin(LayeredView, _View):
     #: `Cache-Control` of authenticated answers that have none. None: none.
     cache_control: ClassVar[str | None] = "private, no-cache"
 
-    #: The object that the conditions were judged by, once it has been read.
-    held_object: Model | None = None
-    #: What `paginate_queryset()` has given last.
-    listed: Listed | None = None
     #: The generation at the beginning of the request, where one is declared.
     generation: str | None = None
-    #: What makes the tag of the answer to this request.
-    reading: Validator = _BYTES
 
     def get_validator(self) -> Validator:
         """Give the validator of one object."""
-        return self.validator or _BYTES
+        return self.validator or BYTES
 
     def get_list_validator(self) -> Validator:
         """Give the validator of a list."""
-        return self.list_validator or _BYTES
+        return self.list_validator or BYTES
 
     def get_variant(self) -> Iterable[object]:
         """Name what else shapes the bytes, such as a feature flag or a tenant."""
@@ -119,27 +95,16 @@ class ConditionalGetMixin(LayeredView, _View):
                 self.generation = self.reading.current()
         super().initial(request, *args, **kwargs)
 
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filter_queryset(self, queryset: Any) -> Any:
         """Read from the database that is written to where that decides."""
         queryset = super().filter_queryset(queryset)
-        if not self.needs_primary:
+        if not isinstance(queryset, QuerySet):
+            # Some views list what is in no database.
             return queryset
-        return queryset.using(router.db_for_write(queryset.model))
-
-    def get_object(self) -> Any:
-        """Give the handler the very object that the conditions judged."""
-        if self.held_object is None:
-            self.held_object = super().get_object()
-        return self.held_object
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        """Note what is listed, and load with it what it depends on."""
-        page = super().paginate_queryset(queryset)
-        if self.reading.records_rows:
-            rows = list(queryset if page is None else page)
-            self.dependencies.load(rows)
-            self.listed = Listed(rows, is_page=page is not None)
-        return page
+        validator: Any = self.reading if self.reading.records_rows else None
+        validator = validator or self.row_validator_of(queryset.model)
+        queryset = whole(queryset, validator.columns(queryset.model))
+        return queryset.using(alias_of(queryset)) if self.needs_primary else queryset
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
@@ -158,11 +123,6 @@ class ConditionalGetMixin(LayeredView, _View):
         """Whether the route is that of one object."""
         return is_detail(self)
 
-    @functools.cached_property
-    def dependencies(self) -> Dependencies:
-        """The related rows that shape the answer."""
-        return Dependencies(self.depends_on)
-
     def read_again(self) -> EntityTag | None:
         """Give the tag as it is by now, whatever was read before."""
         self.held_object = self.listed = None
@@ -170,20 +130,14 @@ class ConditionalGetMixin(LayeredView, _View):
             self.generation = self.reading.current()
         return self.reading.before(self)
 
-    def hold_object(self) -> Model:
-        """Read the object, which checks permissions, with what it depends on."""
-        if self.held_object is None:
-            self.held_object = self.get_object()
-            self.dependencies.load([self.held_object])
-        return self.held_object
-
     def row_validator_of(self, model: type[Model]) -> RowValidator:
         """Give what makes the state of an object."""
         validator: Any = self.get_validator()
         if isinstance(validator, RowValidator):
             return validator
         versioned = issubclass(model, VersionedModel)
-        return validator.of or (VersionField() if versioned else RowDigest())
+        given: RowValidator | None = validator.of
+        return given or (VersionField() if versioned else RowDigest())
 
     def make_tag(self, state: str, *others: object) -> EntityTag:
         """Make a tag of a state, and of what else shapes the bytes."""
@@ -192,21 +146,23 @@ class ConditionalGetMixin(LayeredView, _View):
     def row_tag(self, row: Model) -> EntityTag:
         """Make the tag of an object: without the variant where the bytes tell it."""
         validator = self.row_validator_of(type(row))
-        if validator is not self.get_validator():
+        if not isinstance(self.get_validator(), RowValidator):
             return join(validator.state(row))
         return self.make_tag(validator.state(row), self.dependencies.state(row))
 
     def body_tag(self, response: HttpResponse) -> EntityTag:
         """Make the tag of some bytes; of one object's with its state."""
-        row, body = self.held_object, body_digest(response)
-        if row is None or not self.shows("retrieve"):
-            return join(f"{FORMAT}-{body}")
-        return join(self.row_validator_of(type(row)).state(row), body)
+        row, state = self.held_object, self.held_state
+        if not state and isinstance(row, Model) and self.shows("retrieve"):
+            state = self.row_validator_of(type(row)).state(row)
+        body = body_digest(response)
+        return join(state, body) if state else join(f"{FORMAT}-{body}")
 
     def selected(self, tag: EntityTag) -> Selected:
         """Give what the conditions are judged by."""
-        row = self.held_object if self.shows("retrieve") else None
-        return Selected(tag, None if row is None else self.last_modified(row))
+        row = self.held_object
+        dated = isinstance(row, Model) and self.shows("retrieve")
+        return Selected(tag, self.last_modified(row) if row and dated else None)
 
     def set_validators(
         self, response: HttpResponseBase, selected: Selected
@@ -228,7 +184,11 @@ class ConditionalGetMixin(LayeredView, _View):
         own = type(self).get_serializer_class is not GenericAPIView.get_serializer_class
         if not own:
             return self.serializer_class
-        with self._as_retrieve():
+        try:
+            with self._as_retrieve():
+                return self.get_serializer_class()
+        except LookupError:
+            # It knows of no such action.
             return self.get_serializer_class()
 
     def last_modified(self, row: Model) -> datetime | None:
@@ -243,6 +203,11 @@ class ConditionalGetMixin(LayeredView, _View):
         return last_modified(row, self._date_column(row))
 
     @property
+    def is_writable(self) -> bool:
+        """Whether writes go to this URL as well, which compare the state."""
+        return False
+
+    @property
     def needs_primary(self) -> bool:
         """Whether to read from the database that is written to."""
         return self.reading.needs_primary
@@ -250,7 +215,7 @@ class ConditionalGetMixin(LayeredView, _View):
     def _choose(self) -> Validator:
         if self.shows("retrieve"):
             return self.get_validator()
-        return self.get_list_validator() if self.shows("list") else _BYTES
+        return self.get_list_validator() if self.shows("list") else BYTES
 
     def _date_column(self, row: Model) -> str | None:
         if self.last_modified_field is not None:
@@ -278,8 +243,11 @@ class ConditionalGetMixin(LayeredView, _View):
 
     @property
     def is_asked(self) -> bool:
-        """Whether the client has sent any condition."""
-        return conditions_of(self.request) != NO_CONDITIONS
+        """Whether the client has sent any condition that this method looks at."""
+        sent = conditions_of(self.request)
+        if self.request.method not in READS:
+            sent = replace(sent, if_modified_since=None)
+        return sent != NO_CONDITIONS
 
 
 class ConditionalGetLayer(Layer):
@@ -295,5 +263,5 @@ class ConditionalGetLayer(Layer):
         if call.request.method not in READS:
             return proceed()
         if not is_pure(call.request):
-            view.reading = _BYTES
+            view.reading = BYTES
         return read(view, call, proceed)

@@ -1,11 +1,14 @@
 """What tells that a list is still what a client has seen."""
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+from django.core.exceptions import FieldError
 from django.db.models import BigIntegerField, Count, F, Model, QuerySet, Sum, Value
 from django.db.models.functions import Cast, Coalesce
+from django.db.models.query import ModelIterable
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_apikit.conditional.raw_pages import RawPage
@@ -15,10 +18,22 @@ from drf_apikit.conditional.validators import Validator
 from drf_apikit.http.etags import EntityTag
 
 if TYPE_CHECKING:
-    from drf_apikit.conditional.get import ConditionalGetMixin, Listed
+    from drf_apikit.conditional.get import ConditionalGetMixin
+    from drf_apikit.conditional.holding import Listed
 
 __all__ = ["Aggregate", "PageDigest"]
 
+logger = logging.getLogger("drf_apikit.conditional")
+
+#: What code of a project raises that meets other rows than it expects.
+_ODD: Final = (
+    AssertionError,
+    AttributeError,
+    FieldError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 #: Primes below 2**31: products of two numbers below them fit into 64 bits.
 _MODULUS: Final = 2_147_483_647
 _OTHER_MODULUS: Final = 2_147_483_629
@@ -37,14 +52,30 @@ class PageDigest(Validator):
     records_rows = True
 
     def __init__(self, *columns: str) -> None:
-        self.columns = columns
+        self.given = columns
 
     def before(self, view: "ConditionalGetMixin", /) -> EntityTag | None:
-        """Read the page as the answer would, narrowed to what is compared."""
+        """Read the page as the answer would, narrowed to what is compared.
+
+        What a view's own paginator makes of such rows nobody knows: then the
+        answer itself is compared.
+        """
+        try:
+            return self._before(view)
+        except _ODD:
+            logger.debug("%s is compared afterwards", type(view), exc_info=True)
+            view.listed = None
+            return None
+
+    def columns(self, model: type[Model]) -> tuple[str, ...]:
+        """Name what is compared of each row, besides the primary key."""
+        return self.given or columns_of(model)
+
+    def _before(self, view: "ConditionalGetMixin") -> EntityTag | None:
         rows = view.filter_queryset(view.get_queryset()) if view.is_asked else None
         if not _is_plain(rows):
             return None
-        columns, ordering = self._columns(rows.model), _ordering_columns(view, rows)
+        columns, ordering = self.columns(rows.model), _ordering_columns(view, rows)
         page = RawPage.of(rows, columns, view.dependencies)
         if page is None:
             narrow = view.dependencies.narrow(rows, [*columns, *ordering])
@@ -54,7 +85,7 @@ class PageDigest(Validator):
         listed, view.listed = view.listed, None
         if listed is None:
             return None
-        return _page_tag(view, page.states(listed.rows), listed)
+        return _page_tag(view, page.states(listed.rows), _envelope(view, listed))
 
     def after(
         self, view: "ConditionalGetMixin", _before: EntityTag | None, /
@@ -63,15 +94,17 @@ class PageDigest(Validator):
         listed, view.listed = view.listed, None
         if listed is None or not all(isinstance(row, Model) for row in listed.rows):
             return None
+        try:
+            envelope = _envelope(view, listed)
+        except _ODD:
+            # It is made of the rows: then the bytes tell.
+            return None
         related = view.dependencies.states
         rows = (
-            (values_of(row, self._columns(type(row))), related(row))
+            (values_of(row, self.columns(type(row))), related(row))
             for row in listed.rows
         )
-        return _page_tag(view, rows, listed)
-
-    def _columns(self, model: type[Model]) -> tuple[str, ...]:
-        return self.columns or columns_of(model)
+        return _page_tag(view, rows, envelope)
 
 
 class Aggregate(Validator):
@@ -122,7 +155,8 @@ def _is_plain(rows: Any) -> TypeGuard[QuerySet[Any]]:
     if not isinstance(rows, QuerySet):
         return False
     query = rows.query
-    return not (query.combinator or query.is_sliced or query.values_select)
+    plain = issubclass(rows._iterable_class, ModelIterable)
+    return plain and not (query.combinator or query.is_sliced)
 
 
 def _ordering_columns(view: "ConditionalGetMixin", rows: QuerySet[Any]) -> list[str]:
@@ -137,12 +171,13 @@ def _ordering_columns(view: "ConditionalGetMixin", rows: QuerySet[Any]) -> list[
 
 
 def _page_tag(
-    view: "ConditionalGetMixin", states: Iterable[Any], listed: "Listed"
+    view: "ConditionalGetMixin", states: Iterable[Any], envelope: str
 ) -> EntityTag:
-    envelope = _envelope(view) if listed.is_page else ""
     return view.make_tag(f"{FORMAT}-{digest([envelope, list(states)])}")
 
 
-def _envelope(view: "ConditionalGetMixin") -> str:
+def _envelope(view: "ConditionalGetMixin", listed: "Listed") -> str:
     """Give what the page says about itself: the total, and the links."""
+    if not listed.is_page:
+        return ""
     return json.dumps(view.get_paginated_response([]).data, cls=JSONEncoder)

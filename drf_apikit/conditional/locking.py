@@ -3,10 +3,17 @@
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import connections
-from django.db.models import F, Model, QuerySet
+from django.db import connections, router
+from django.db.models import Model, QuerySet
 
-__all__ = ["begin_write", "lock", "rows_of"]
+__all__ = ["alias_of", "begin_write", "lock", "rows_of"]
+
+
+def alias_of(rows: Any) -> str:
+    """Name the database that a view's rows are written to."""
+    if rows._db is not None:
+        return str(rows._db)
+    return str(router.db_for_write(rows.model, **rows._hints))
 
 
 def rows_of(model: type[Model], alias: str) -> QuerySet[Any]:
@@ -20,7 +27,7 @@ def lock(row: Model, alias: str) -> bool:
     A locking read sees that also where plain reads keep to an older snapshot.
     False: the row is gone.
     """
-    begin_write(type(row), alias, pk=row.pk)
+    begin_write(type(row), alias)
     rows = rows_of(type(row), alias).select_for_update()
     try:
         row.refresh_from_db(using=alias, from_queryset=rows)
@@ -29,17 +36,17 @@ def lock(row: Model, alias: str) -> bool:
     return True
 
 
-def begin_write(model: type[Model], alias: str, **lookup: Any) -> None:
+def begin_write(model: type[Model], alias: str) -> None:
     """Make the transaction a writer where there is no lock but that of a writer.
 
-    SQLite: an UPDATE that changes nothing, also where no row matches. Without it
-    a transaction that reads first could not write once another has written.
+    SQLite: an UPDATE that no row matches. Without it a transaction that reads
+    first could not write once another has written.
     """
-    if connections[alias].features.has_select_for_update:
+    connection = connections[alias]
+    if connection.features.has_select_for_update:
         return
-    owner: Any = model._meta.concrete_model
-    fields = owner._meta.local_concrete_fields
-    plain = (f.name for f in fields if not (f.primary_key or f.generated))
-    name = next(plain, None)
-    if name is not None:
-        rows_of(owner, alias).filter(**lookup).update(**{name: F(name)})
+    meta: Any = model._meta
+    field = next(each for each in meta.local_concrete_fields if not each.generated)
+    table, column = map(connection.ops.quote_name, (meta.db_table, field.column))
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {column} = {column} WHERE 0")

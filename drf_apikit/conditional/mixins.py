@@ -14,7 +14,7 @@ from drf_apikit.handlers import Call, Layer, Proceed
 __all__ = ["ConditionalMixin", "PreconditionLayer"]
 
 #: All others ignore conditions (RFC 9110 section 13.2.1).
-_CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class ConditionalMixin(ConditionalGetMixin):
@@ -57,12 +57,22 @@ class ConditionalMixin(ConditionalGetMixin):
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """On MySQL, let a second attempt see what the first one was overtaken by."""
         queryset = super().filter_queryset(queryset)
+        if not self.is_second_attempt or not isinstance(queryset, QuerySet):
+            return queryset
         connection = connections[queryset.db]
-        surrounded = self.is_second_attempt and connection.in_atomic_block
-        if surrounded and connection.vendor == "mysql":
-            # A plain read would keep to the snapshot of the transaction around it.
-            return queryset.select_for_update()
-        return queryset
+        # A plain read would keep to the snapshot of the transaction around it.
+        stuck = connection.in_atomic_block and connection.vendor == "mysql"
+        return queryset.select_for_update() if stuck else queryset
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether writes go to this URL as well, which compare the state."""
+        routed = getattr(self, "action_map", None)
+        methods = self.http_method_names if routed is None else routed
+        return any(
+            name.upper() in CHANGES and (routed or hasattr(self, name))
+            for name in methods
+        )
 
     @property
     def needs_primary(self) -> bool:
@@ -76,6 +86,6 @@ class PreconditionLayer(ConditionalGetLayer):
     def __call__(self, call: Call, proceed: Proceed) -> HttpResponseBase:
         """Decide by method and route."""
         view = call.view
-        if isinstance(view, ConditionalMixin) and call.request.method in _CHANGES:
+        if isinstance(view, ConditionalMixin) and call.request.method in CHANGES:
             return write(view, call, proceed)
         return super().__call__(call, proceed)

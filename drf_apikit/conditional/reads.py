@@ -2,17 +2,21 @@
 
 import logging
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from django.http import HttpResponse, HttpResponseBase, HttpResponseNotModified
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseNotModified
+from rest_framework.exceptions import APIException
 
 from drf_apikit.conditional.conditions import conditions_of
 from drf_apikit.conditional.tags import (
     body_of,
     digest,
-    join,
+    is_genuine,
     representation_of,
+    with_body,
 )
 from drf_apikit.conf import apikit_settings
 from drf_apikit.exceptions import PreconditionFailed
@@ -49,24 +53,51 @@ _FINE: Final = 1_000_000
 def read(view: "ConditionalGetMixin", call: Call, proceed: Proceed) -> HttpResponseBase:
     """Compare before the answer is made, where that is possible, or after."""
     before = view.reading.before(view)
-    if before is not None and view.is_asked:
+    if before is None:
+        _note_state(view)
+    elif view.is_asked:
         selected = view.selected(before)
-        if _judge(call, selected) is Decision.NOT_MODIFIED:
+        if _is_sure(view, call, selected):
             return _unmodified(view, call, proceed, selected)
     response = proceed()
     if response.status_code != 200:
         return response
-    if "ETag" in response:
-        return _judge_own(view, call, response)
-    tag = view.reading.after(view, before)
+    tag = None if "ETag" in response else view.reading.after(view, before)
     if tag is None:
         return _judge_bytes(view, call, response)
     selected = view.selected(tag)
     if _records():
         response, selected = _with_body(call, response, selected)
-    if before is None and _judge(call, selected) is Decision.NOT_MODIFIED:
+    if _judge(call, selected) is Decision.NOT_MODIFIED and _is_whole(response):
         response = _empty(call.finish(response))
     return view.set_validators(response, selected)
+
+
+def _note_state(view: "ConditionalGetMixin") -> None:
+    """Note the state of the object, where writes to the same URL compare it.
+
+    Before the handler, which may change it. Whether there is an object at all is
+    the handler's to say.
+    """
+    if view.is_detail and view.is_writable:
+        with suppress(AssertionError, Http404, PermissionDenied, APIException):
+            row = view.hold_object()
+            view.held_state = view.row_validator_of(type(row)).state(row)
+
+
+def _is_sure(view: "ConditionalGetMixin", call: Call, selected: Selected) -> bool:
+    """Tell a 304 that needs no answer: what the client has was one once.
+
+    Whether a page is there at all, `*` does not say; refusals wait for it too. A
+    tag that was made up is none.
+    """
+    if decide(call, selected) is not Decision.NOT_MODIFIED:
+        return False
+    field = conditions_of(call.request).if_none_match
+    known = None if field is None else find_match(field, selected.tag)
+    if known is None:
+        return view.is_detail
+    return not body_of(known) or is_genuine(known)
 
 
 def decide(call: Call, selected: Selected | None) -> Decision:
@@ -118,13 +149,12 @@ def _verify(
     response = call.finish(proceed())
     if not _is_whole(response) or "ETag" in response:
         return response
-    fresh = view.selected(
-        EntityTag(f"{representation_of(known)}.{body_digest(response)}")
-    )
+    tag = with_body(representation_of(known), body_digest(response))
+    fresh = view.selected(tag)
     if fresh.tag.opaque == known.opaque:
         return view.set_validators(_empty(response), fresh)
     # What was written since the comparison is no fault of the validator.
-    if view.read_again() == told:
+    if _is_still(view, told):
         logger.error(
             "%s answers otherwise than its validator says: a 304 would be stale.",
             type(view).__qualname__,
@@ -135,11 +165,20 @@ def _verify(
     return view.set_validators(response, fresh)
 
 
+def _is_still(view: "ConditionalGetMixin", told: EntityTag) -> bool:
+    try:
+        return view.read_again() == told
+    except (Http404, PermissionDenied, APIException):
+        return False
+
+
 def _judge_bytes(
     view: "ConditionalGetMixin", call: Call, response: HttpResponseBase
 ) -> HttpResponseBase:
     """Decide by the bytes, where nothing cheaper is known."""
     response = call.finish(response)
+    if "ETag" in response:
+        return _judge_own(view, call, response)
     if not _is_whole(response):
         return response
     tag = view.body_tag(response)
@@ -172,7 +211,7 @@ def _with_body(
     response = call.finish(response)
     if not _is_whole(response):
         return response, selected
-    tag = join(selected.tag.opaque, body_digest(response))
+    tag = with_body(selected.tag.opaque, body_digest(response))
     return response, Selected(tag, selected.modified)
 
 

@@ -1,5 +1,6 @@
 """412, 428 and 409: what a write is refused with."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Model
@@ -18,6 +19,7 @@ from drf_apikit.exceptions import (
     Problem,
 )
 from drf_apikit.handlers import Call
+from drf_apikit.http.dates import parse_http_date
 from drf_apikit.http.etags import EntityTag, parse_tag_list
 from drf_apikit.http.preconditions import Decision, Selected
 
@@ -55,7 +57,7 @@ def require(view: "ConditionalMixin", call: Call, row: Model | None) -> None:
     if row is None:
         enough.add(sent.if_none_match)
     elif view.last_written(row) is not None:
-        enough.add(sent.if_unmodified_since)
+        enough.add(_dated(sent.if_unmodified_since))
     if enough == {None}:
         raise PreconditionRequired(headers=_current(view, row))
 
@@ -125,3 +127,10 @@ def _refuse_unreadable(request: Request) -> None:
 
 def _current(view: "ConditionalMixin", row: Model | None) -> dict[str, str]:
     return {} if row is None else {"ETag": str(view.row_tag(row))}
+
+
+def _dated(field: str | None) -> str | None:
+    """Give the field if it is a date: any other text is no condition."""
+    if field is None or parse_http_date(field, now=datetime.now(UTC)) is None:
+        return None
+    return field

@@ -5,13 +5,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Model
 from rest_framework.generics import GenericAPIView
-from rest_framework.mixins import CreateModelMixin, ListModelMixin
+from rest_framework.mixins import (
+    CreateModelMixin,
+    DestroyModelMixin,
+    ListModelMixin,
+    RetrieveModelMixin,
+    UpdateModelMixin,
+)
 
 if TYPE_CHECKING:
     from drf_apikit.conditional.get import ConditionalGetMixin
 
 __all__ = ["is_detail", "model_of"]
 
+_MANY: Final = (ListModelMixin, CreateModelMixin)
+_ONE: Final = (RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin)
 _OF_ONE: Final = frozenset({"retrieve", "update", "partial_update", "destroy"})
 #: Whose `get_object()` looks for what the URL names.
 _OURS: Final = "drf_apikit.conditional."
@@ -23,14 +31,16 @@ def is_detail(view: "ConditionalGetMixin") -> bool:
     So it is where the URL names the object, and where a view without lists finds
     it in a way of its own, such as the profile of who asks.
     """
+    action = getattr(view, "action", None)
+    many = isinstance(view, _MANY) and not isinstance(view, _ONE)
+    if action in {"list", "create"} or (action is None and many):
+        # What the URL names is then the parent of the list.
+        return False
     if (view.lookup_url_kwarg or view.lookup_field) in view.kwargs:
         return True
     if not _finds_objects(type(view)):
         return False
-    action = getattr(view, "action", None)
-    if action is None:
-        return not isinstance(view, ListModelMixin | CreateModelMixin)
-    return action in _OF_ONE
+    return action in _OF_ONE if action else not isinstance(view, _MANY)
 
 
 def model_of(view: "ConditionalGetMixin") -> type[Model] | None:
@@ -38,7 +48,7 @@ def model_of(view: "ConditionalGetMixin") -> type[Model] | None:
     own = type(view).get_queryset is not GenericAPIView.get_queryset
     if not own and getattr(view, "queryset", None) is None:
         return None
-    model: type[Model] = view.get_queryset().model
+    model: type[Model] | None = getattr(view.get_queryset(), "model", None)
     return model
 
 

@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.models.fields.files import FieldFile
+from django.db.models.query import ModelIterable
 
 from drf_apikit.models import VersionedModel
 
-__all__ = ["columns_of", "microseconds", "plain", "values_of"]
+__all__ = ["columns_of", "microseconds", "plain", "values_of", "whole"]
 
 #: Types whose `repr` says everything, also within a tuple.
 _PLAIN: Final = frozenset(
@@ -27,6 +28,18 @@ def columns_of(model: type[Model]) -> tuple[str, ...]:
     if issubclass(model, VersionedModel):
         return ("version", "updated_at")
     return tuple(field.attname for field in model._meta.concrete_fields)
+
+
+def whole(rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any]:
+    """Read with the rows what tells their state: later it may be another one."""
+    deferred, left_out = rows.query.deferred_loading
+    if not deferred or not issubclass(rows._iterable_class, ModelIterable):
+        return rows
+    if not left_out:
+        return rows.only(*deferred, *columns)
+    fields = [rows.model._meta.get_field(name) for name in columns]
+    kept = {field.name for field in fields} | set(columns)
+    return rows.defer(None).defer(*(set(deferred) - kept))
 
 
 def values_of(row: Model, names: Sequence[str]) -> tuple[Any, ...]:

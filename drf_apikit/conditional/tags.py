@@ -14,13 +14,23 @@ from django.conf import settings
 
 from drf_apikit.http.etags import EntityTag
 
-__all__ = ["FORMAT", "body_of", "digest", "join", "representation_of"]
+__all__ = [
+    "FORMAT",
+    "body_of",
+    "digest",
+    "is_genuine",
+    "join",
+    "representation_of",
+    "with_body",
+]
 
 
 #: Moves when tags are made in another way, so that old ones never match.
 FORMAT: Final = 2
 #: Octets; in a tag twice as many characters.
 _SIZE: Final = 9
+#: Characters by which a client's tag is told from one that somebody has made up.
+_SEAL: Final = 8
 
 
 def digest(parts: Iterable[Any]) -> str:
@@ -42,9 +52,24 @@ def representation_of(tag: EntityTag) -> str:
     return ".".join(tag.opaque.split(".", 2)[:2])
 
 
+def with_body(representation: str, body: str) -> EntityTag:
+    """Add the digest of the body, and by what it is known to be ours."""
+    return join(representation, f"{body}{_seal(representation, body)}")
+
+
+def is_genuine(tag: EntityTag) -> bool:
+    """Tell whether a tag with a digest of the body is one that we have made."""
+    body, seal = body_of(tag)[:-_SEAL], body_of(tag)[-_SEAL:]
+    return seal == _seal(representation_of(tag), body)
+
+
 def body_of(tag: EntityTag) -> str:
     """Give the digest of the body, or nothing."""
     return tag.opaque[len(representation_of(tag)) + 1 :]
+
+
+def _seal(representation: str, body: str) -> str:
+    return digest(["seal", representation, body])[:_SEAL]
 
 
 @functools.lru_cache(maxsize=4)

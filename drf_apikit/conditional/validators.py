@@ -44,6 +44,8 @@ class Validator(ABC):
 
     #: Whether what it says holds only of the database that is written to.
     needs_primary: ClassVar[bool] = False
+    #: What makes the state of an object where the validator itself does not.
+    of: "RowValidator | None" = None
     #: Whether the tag is made of the rows that the handler lists.
     records_rows: ClassVar[bool] = False
 
@@ -78,8 +80,8 @@ class BodyHash(Validator):
 class RowValidator(Validator):
     """Makes the state of a row: what a writer must not have missed."""
 
-    #: Whether the state can be compared and moved by one UPDATE.
-    swaps: ClassVar[bool] = True
+    #: Whether the state can be compared and moved by one UPDATE of `moved()`.
+    swaps: ClassVar[bool] = False
 
     @abstractmethod
     def state(self, row: Model) -> str:
@@ -111,6 +113,8 @@ class VersionField(RowValidator):
     The mixin moves it in the requests that it protects; whatever else writes the
     row must move it too. `drf_apikit.models.VersionedModel` does that by itself.
     """
+
+    swaps = True
 
     def __init__(self, name: str = "version") -> None:
         self.name = name
@@ -144,6 +148,8 @@ class UpdatedAt(RowValidator):
     clock that was set back, it does not know.
     """
 
+    swaps = True
+
     def __init__(self, name: str = "updated_at") -> None:
         self.name = name
 
@@ -167,8 +173,6 @@ class RowDigest(RowValidator):
 
     A write locks the row and compares them all, since one UPDATE cannot.
     """
-
-    swaps = False
 
     def columns(self, model: type[Model]) -> tuple[str, ...]:
         """Name every column."""

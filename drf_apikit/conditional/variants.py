@@ -1,7 +1,7 @@
 """What shapes the bytes of an answer besides the rows: the variant of a tag."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -9,7 +9,11 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import get_language
 from rest_framework import renderers
-from rest_framework.authentication import SessionAuthentication
+from rest_framework.authentication import (
+    BasicAuthentication,
+    SessionAuthentication,
+    TokenAuthentication,
+)
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer, ListSerializer
 
@@ -46,7 +50,8 @@ def variant_parts(view: "ConditionalGetMixin") -> Iterator[Any]:
     yield apikit_settings.conditional.revision
     serializer = view.shown_serializer_class()
     yield None if serializer is None else schema_of(serializer)
-    yield from (request.headers.get(name) for name in view.variant_headers)
+    # An absent one is told from any text.
+    yield from (repr(request.headers.get(name)) for name in view.variant_headers)
     if view.per_user:
         yield from _caller(request)
     yield from view.get_variant()
@@ -59,9 +64,20 @@ def names_of_variant(view: "ConditionalGetMixin") -> list[str]:
         names.append("Accept-Language")
     if view.per_user:
         ways: Any = view.request.authenticators
-        session = {isinstance(way, SessionAuthentication) for way in ways}
-        names += ["Cookie"] * (True in session) + ["Authorization"] * (False in session)
+        found = {name for way in ways for name in _read_by(way)}
+        names += sorted(found, reverse=True)
     return names
+
+
+def _read_by(way: Any) -> Sequence[str]:
+    """Name the headers that an authenticator reads; of one unknown, all that may be."""
+    declared: Sequence[str] | None = getattr(way, "vary_on_headers", None)
+    if declared is not None:
+        return declared
+    if isinstance(way, SessionAuthentication):
+        return ("Cookie",)
+    known = isinstance(way, BasicAuthentication | TokenAuthentication)
+    return ("Authorization",) if known else ("Authorization", "Cookie")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -94,4 +110,5 @@ def _caller(request: Request) -> Iterator[Any]:
     yield principal_of(request)
     yield getattr(user, "is_staff", False)
     yield getattr(user, "is_superuser", False)
-    yield sorted(getattr(request.auth, "scopes", None) or ())
+    scopes = getattr(request.auth, "scopes", None)
+    yield sorted(map(str, scopes)) if isinstance(scopes, Iterable) else ""

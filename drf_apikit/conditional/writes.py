@@ -4,11 +4,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import OperationalError, connections, router, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpResponseBase
 
 from drf_apikit.conditional.creation import create
-from drf_apikit.conditional.locking import lock, rows_of
+from drf_apikit.conditional.locking import alias_of, begin_write, lock, rows_of
 from drf_apikit.conditional.refusals import (
     WRITES,
     is_required,
@@ -79,9 +79,10 @@ def _attempt(
         if call.request.method != "PUT" or not view.put_creates:
             raise
         return create(view, call)
+    view.is_given = False
     verdict(view, call, row)
     require(view, call, row)
-    alias = router.db_for_write(type(row))
+    alias = router.db_for_write(type(row), instance=row)
     # With ATOMIC_REQUESTS a refusal rolls the whole request back anyway.
     savepoint = not connections[alias].settings_dict["ATOMIC_REQUESTS"]
     with transaction.atomic(using=alias, savepoint=savepoint):
@@ -89,8 +90,7 @@ def _attempt(
         if row is None:
             return None
         with _claimed(view, row, alias):
-            response = set_new_validators(view, call, proceed(), alias)
-            response = call.finish(response)
+            response = call.finish(_proceed(view, call, row, proceed))
         spoilt = transaction.get_rollback(using=alias)
     if spoilt and connections[alias].in_atomic_block:
         # The view has given its work up: whatever this is part of must not keep
@@ -99,14 +99,38 @@ def _attempt(
     return response
 
 
+def _proceed(
+    view: "ConditionalMixin", call: Call, row: Model, proceed: Proceed
+) -> HttpResponseBase:
+    """Run the handler; see that the version is what it was moved to, and tag it."""
+    alias = router.db_for_write(type(row), instance=row)
+    validator = view.row_validator_of(type(row))
+    if not isinstance(validator, VersionField):
+        return set_new_validators(view, call, proceed(), alias)
+    moved = getattr(row, validator.name)
+    response = proceed()
+    if _is_open(row, validator.name, moved, response):
+        # The handler has let somebody write it: what is shown is not what is there.
+        _own(row, validator.name, alias).update(**{validator.name: moved})
+        setattr(row, validator.name, moved)
+        return response
+    return set_new_validators(view, call, response, alias)
+
+
+def _is_open(row: Model, name: str, moved: Any, response: Any) -> bool:
+    """Tell whether the handler may have stored another version than it was given."""
+    serializer = getattr(getattr(response, "data", None), "serializer", None)
+    field = getattr(serializer, "fields", {}).get(name)
+    return getattr(row, name) != moved or (field is not None and not field.read_only)
+
+
 def _take(view: "ConditionalMixin", call: Call, row: Model, alias: str) -> Model | None:
     """Make sure that nobody else writes the row; None where somebody just has."""
     validator = view.row_validator_of(type(row))
-    locks = view.write_strategy == "select_for_update" or view.is_second_attempt
-    taken: Model | None = row
-    if locks or not validator.swaps:
-        taken = _lock(view, call, row, alias)
-    if taken is None or (validator.swaps and not _swap(validator, taken, alias)):
+    asked = view.write_strategy == "select_for_update" or view.is_second_attempt
+    locks = asked or not validator.swaps
+    taken = _lock(view, call, row, alias) if locks else row
+    if taken is None or not _swap(validator, taken, alias, locked=locks):
         return None
     return taken
 
@@ -121,12 +145,13 @@ def _lock(view: "ConditionalMixin", call: Call, row: Model, alias: str) -> Model
         # Who may see it, and as what, has to be asked again: of what is committed.
         view.held_object, view.is_second_attempt = None, True
         row = view.held_object = view.get_object()
+        view.is_given = False
         lock(row, alias)
         verdict(view, call, row)
     return row
 
 
-def _swap(validator: RowValidator, row: Model, alias: str) -> bool:
+def _swap(validator: RowValidator, row: Model, alias: str, *, locked: bool) -> bool:
     """Move the state by one step if it is still the one that was judged.
 
     One UPDATE, which makes the transaction a writer at once: one that reads
@@ -135,18 +160,27 @@ def _swap(validator: RowValidator, row: Model, alias: str) -> bool:
     commit. The instance gets the new values, so that `save()` writes them again
     rather than moving them twice.
     """
-    judged = {name: getattr(row, name) for name in validator.columns(type(row))}
     moved = validator.moved(row)
-    # What a parent's table holds is swapped there: Django would otherwise look
-    # for the rows in one statement and update them in another.
-    owner: Any = type(row)._meta.get_field(next(iter(moved))).model
-    key = getattr(row, owner._meta.pk.attname)
-    rows = rows_of(owner, alias).filter(pk=key, **judged)
-    if not rows.update(**moved):
+    if not moved:
+        return True
+    name = next(iter(moved))
+    # What is locked has been compared in memory.
+    judged = {} if locked else {name: getattr(row, name)}
+    if not _own(row, name, alias).filter(**judged).update(**moved):
         return False
     for name, value in moved.items():
         setattr(row, name, value)
     return True
+
+
+def _own(row: Model, name: str, alias: str) -> QuerySet[Any]:
+    """Give the row in the table that has the column, which may be a parent's.
+
+    Django would look for the rows of a child in one statement and update them in
+    another.
+    """
+    owner: Any = type(row)._meta.get_field(name).model
+    return rows_of(owner, alias).filter(pk=getattr(row, owner._meta.pk.attname))
 
 
 def _claimed(
@@ -167,10 +201,12 @@ def _create_member(
     model = model_of(view)
     if model is None:
         return proceed()
-    alias = router.db_for_write(model)
+    alias = alias_of(view.get_queryset())
     # A tag of columns that are read again must be of the very row that was made.
     read_again = not view.row_validator_of(model).swaps
     with transaction.atomic(using=alias) if read_again else nullcontext():
+        if read_again:
+            begin_write(model, alias)
         response = proceed()
         made = getattr(getattr(response, "data", None), "serializer", None)
         row = getattr(made, "instance", None)

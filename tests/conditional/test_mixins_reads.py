@@ -74,7 +74,7 @@ def test_a_304_keeps_what_the_200_says_about_caching(route: str, url: str) -> No
     assert response.status_code == 304
     for name in ("Cache-Control", "Vary", "ETag", "Allow"):
         assert response[name] == full[name], name
-    assert response["Vary"] == "Accept, Accept-Language, Authorization"
+    assert response["Vary"] == "Accept, Accept-Language, Cookie, Authorization"
     assert "private" in response["Cache-Control"]
     assert "Content-Type" not in response
     if route == "list":
