@@ -109,8 +109,6 @@ class Documents(ConditionalMixin, ModelViewSet[Any]):
 
 
 class Choosing(Documents):
-    """Makes its validators anew each time."""
-
     def get_validator(self) -> Validator:
         return VersionField()
 
@@ -177,19 +175,21 @@ class Told(Validator):
 
 
 class Narrowed(Documents):
-    """Leaves out what is compared, and is overtaken while it answers."""
+    """Is overtaken once it has read."""
 
     title: ClassVar[str | None] = None
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        if self.action == "list":
+            self.check_object_permissions(self.request, None)
+        return super().get_serializer(*args, **kwargs)
+
+    def check_object_permissions(self, _request: Request, _obj: Any) -> None:
         if self.title is not None:
             Document.objects.update(title=self.title)
-        return super().get_serializer(*args, **kwargs)
 
 
 class Titles(ConditionalMixin, RetrieveAPIView[Any]):
-    """An object that is no instance."""
-
     permission_classes = (AllowAny,)
     queryset = Document.objects.values("pk", "title")
     serializer_class = TitleSerializer
