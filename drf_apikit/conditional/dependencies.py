@@ -35,6 +35,19 @@ class Dependencies:
         if self.paths and rows and isinstance(rows[0], Model):
             prefetch_related_objects(rows, *self.paths)
 
+    def are_whole(self, rows: Sequence[Model]) -> bool:
+        """Tell whether the related rows came with all that their states are made of.
+
+        What is left out would be read later, when it may be another one. Of each
+        path one row is looked at: the others were fetched by the same query.
+        """
+        found = (_first(rows, path) for path in self.paths)
+        return not any(
+            row.get_deferred_fields() & set(columns_of(type(row)))
+            for row in found
+            if row is not None
+        )
+
     def state(self, row: Model) -> str:
         """Give a digest of the related rows; nothing where there are no paths."""
         return digest([self.states(row)]) if self.paths else ""
@@ -132,6 +145,10 @@ def _accessor(field: Any) -> str:
 
 def _name(lookup: Any) -> str:
     return lookup.prefetch_to if isinstance(lookup, Prefetch) else lookup
+
+
+def _first(rows: Sequence[Model], path: str) -> Model | None:
+    return next((each for row in rows for each in _reach(row, path)), None)
 
 
 def _reach(row: Model, path: str) -> Iterator[Model]:

@@ -94,6 +94,8 @@ class PageDigest(Validator):
         listed, view.listed = view.listed, None
         if listed is None or not all(isinstance(row, Model) for row in listed.rows):
             return None
+        if not view.dependencies.are_whole(listed.rows):
+            return None
         try:
             envelope = _envelope(view, listed)
         except _ODD:

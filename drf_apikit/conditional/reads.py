@@ -96,7 +96,7 @@ def _is_sure(view: "ConditionalGetMixin", call: Call, selected: Selected) -> boo
     field = conditions_of(call.request).if_none_match
     known = None if field is None else find_match(field, selected.tag)
     if known is None:
-        return view.is_detail
+        return field is None and view.is_detail
     return not body_of(known) or is_genuine(known)
 
 

@@ -91,9 +91,10 @@ class RowValidator(Validator):
     def columns(self, model: type[Model]) -> tuple[str, ...]:
         """Name the columns that the state is made of, besides the primary key."""
 
-    def before(self, view: "ConditionalGetMixin", /) -> EntityTag:
+    def before(self, view: "ConditionalGetMixin", /) -> EntityTag | None:
         """Read the object, with what it depends on."""
-        return view.row_tag(view.hold_object())
+        row = view.hold_object()
+        return view.row_tag(row) if view.dependencies.are_whole([row]) else None
 
     def after(
         self, _view: "ConditionalGetMixin", before: EntityTag | None, /

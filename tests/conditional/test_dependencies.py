@@ -9,10 +9,12 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
 from django.db import connection, models
 from django.db.models import Model, Prefetch, QuerySet
 from django.test.utils import CaptureQueriesContext
 
+from drf_apikit.conditional import PageDigest, VersionField
 from drf_apikit.conditional.dependencies import Dependencies, follow
 from drf_apikit.conditional.raw_pages import RawPage
 from drf_apikit.conditional.rows import columns_of, values_of
@@ -28,6 +30,7 @@ from tests.app.models import (
     Report,
     Shelf,
 )
+from tests.conditional import odd_reading
 
 pytestmark = pytest.mark.django_db
 #: Reverse relations are found among the models of an app.
@@ -407,3 +410,46 @@ def test_a_row_that_a_key_promises_in_vain() -> None:
         assert [dependencies.states(row) for row in found] == [[[]], [[]]]
     finally:
         rows.update(author=Author.objects.all()[0])
+
+
+class Labelled(odd_reading.Documents):
+    """Shows related rows of which not all is read."""
+
+    depends_on = ("tags",)
+    queryset: Any = Document.objects.prefetch_related(
+        Prefetch("tags", Label.objects.only("name"))
+    ).order_by("pk")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("one", [True, False], ids=["object", "list"])
+def test_related_rows_of_which_not_all_is_read_are_told_by_the_bytes(
+    one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = Document.objects.create(slug="a")
+    document.tags.add(Label.objects.create(name="old"))
+    monkeypatch.setattr(Labelled, "validator", VersionField(), raising=False)
+    monkeypatch.setattr(Labelled, "list_validator", PageDigest(), raising=False)
+    named: Any = {"kwargs": {"pk": document.pk}} if one else {}
+    tag = odd_reading.ask(Labelled, **named)["ETag"]
+    # The version of no related row is in it.
+    assert tag.count(".") == one
+    Label.objects.update(name="new")
+    assert odd_reading.ask(Labelled, **named)["ETag"] == tag
+    assert odd_reading.ask(Labelled, **named, If_None_Match=tag).status_code == 304
+
+
+@pytest.mark.django_db
+def test_a_star_does_not_stand_for_what_the_handler_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    document = Document.objects.create(slug="a")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionDenied
+
+    view = odd_reading.make(odd_reading.Documents, validator=VersionField())
+    named: Any = {"kwargs": {"pk": document.pk}}
+    assert odd_reading.ask(view, **named, If_None_Match="*").status_code == 304
+    monkeypatch.setattr(view, "retrieve", refuse)
+    assert odd_reading.ask(view, **named, If_None_Match="*").status_code == 403
