@@ -16,6 +16,7 @@ from drf_apikit.conditional.refusals import require, verdict
 from drf_apikit.conditional.routes import model_of
 from drf_apikit.conditional.written import set_new_validators
 from drf_apikit.handlers import Call
+from drf_apikit.lookups import lookup_kwarg
 
 if TYPE_CHECKING:
     from drf_apikit.conditional.mixins import ConditionalMixin
@@ -31,7 +32,7 @@ def create(view: "ConditionalMixin", call: Call) -> HttpResponseBase | None:
 
     """
     name = view.lookup_field
-    lookup = {name: view.kwargs[view.lookup_url_kwarg or name]}
+    lookup = {name: view.kwargs[lookup_kwarg(view)]}
     model = model_of(view)
     if model is None or not _can_be(model, **lookup):
         raise Http404

@@ -101,9 +101,9 @@ class ConditionalGetMixin(HoldingMixin):
         if not isinstance(queryset, QuerySet):
             # Some views list what is in no database.
             return queryset
-        validator: Any = self.reading if self.reading.records_rows else None
-        validator = validator or self.row_validator_of(queryset.model)
-        queryset = whole(queryset, validator.columns(queryset.model))
+        listing = self.reading.records_rows
+        judge = self.reading if listing else self.row_validator_of(queryset.model)
+        queryset = whole(queryset, judge.columns(queryset.model))
         return queryset.using(alias_of(queryset)) if self.needs_primary else queryset
 
     def finalize_response(
@@ -122,6 +122,14 @@ class ConditionalGetMixin(HoldingMixin):
     def is_detail(self) -> bool:
         """Whether the route is that of one object."""
         return is_detail(self)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the client has sent any condition that this method looks at."""
+        sent = conditions_of(self.request)
+        if self.request.method not in READS:
+            sent = replace(sent, if_modified_since=None)
+        return sent != NO_CONDITIONS
 
     def read_again(self) -> EntityTag | None:
         """Give the tag as it is by now, whatever was read before."""
@@ -240,14 +248,6 @@ class ConditionalGetMixin(HoldingMixin):
             self.request = request
             if action is not None:
                 self.action = action
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether the client has sent any condition that this method looks at."""
-        sent = conditions_of(self.request)
-        if self.request.method not in READS:
-            sent = replace(sent, if_modified_since=None)
-        return sent != NO_CONDITIONS
 
 
 class ConditionalGetLayer(Layer):

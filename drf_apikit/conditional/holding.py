@@ -1,6 +1,7 @@
 """What of a request is read once, so that tag and answer are of the same rows."""
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -75,10 +76,13 @@ class HoldingMixin(LayeredView, _View):
             raise TypeError(
                 f"{cls.__name__} needs a GenericAPIView, which finds objects"
             )
-        if not cls.__module__.startswith("drf_apikit.") and (
-            own := OURS & {*vars(cls)}
-        ):
-            raise TypeError(f"{cls.__name__}: {', '.join(sorted(own))} is the mixin's")
+        taken = OURS & set(vars(cls))
+        if taken and not cls.__module__.startswith("drf_apikit."):
+            raise TypeError(
+                f"{cls.__name__}: {', '.join(sorted(taken))} is the mixin's"
+            )
+        if "get_object" in vars(cls) and not _asks_for_nothing(cls.get_object):
+            raise TypeError(f"{cls.__name__}.get_object() must do without arguments")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let all who ask for the object, of whatever class, get the same one."""
@@ -113,9 +117,16 @@ class HoldingMixin(LayeredView, _View):
             raise Http404
         known = self.held_object is not None and self.held_for == self.kwargs
         if not known or self.is_given:
-            self.held_object, self.held_for = (
-                get_object(*args, **kwargs),
-                {**self.kwargs},
-            )
+            self.held_object = get_object(*args, **kwargs)
+            self.held_for = dict(self.kwargs)
         self.is_given = True
         return self.held_object
+
+
+def _asks_for_nothing(get_object: Callable[..., Any]) -> bool:
+    """Tell whether the mixin can call it, before the handler does."""
+    _self, *others = inspect.signature(get_object).parameters.values()
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return all(
+        each.default is not each.empty or each.kind in optional for each in others
+    )

@@ -12,7 +12,7 @@ from django.db.models.query import ModelIterable
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_apikit.conditional.raw_pages import RawPage
-from drf_apikit.conditional.rows import columns_of, values_of
+from drf_apikit.conditional.rows import values_of
 from drf_apikit.conditional.tags import FORMAT, digest
 from drf_apikit.conditional.validators import Validator
 from drf_apikit.http.etags import EntityTag
@@ -68,8 +68,8 @@ class PageDigest(Validator):
             return None
 
     def columns(self, model: type[Model]) -> tuple[str, ...]:
-        """Name what is compared of each row, besides the primary key."""
-        return self.given or columns_of(model)
+        """Name the given columns, or the usual ones."""
+        return self.given or super().columns(model)
 
     def _before(self, view: "ConditionalGetMixin") -> EntityTag | None:
         rows = view.filter_queryset(view.get_queryset()) if view.is_asked else None

@@ -10,11 +10,12 @@ from django.http import HttpResponseBase
 from drf_apikit.conditional.get import READS, ConditionalGetLayer, ConditionalGetMixin
 from drf_apikit.conditional.writes import write
 from drf_apikit.handlers import Call, Layer, Proceed
+from drf_apikit.lookups import lookup_kwarg
 
 __all__ = ["ConditionalMixin", "PreconditionLayer"]
 
 #: All others ignore conditions (RFC 9110 section 13.2.1).
-CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class ConditionalMixin(ConditionalGetMixin):
@@ -39,11 +40,11 @@ class ConditionalMixin(ConditionalGetMixin):
     #: so that nobody waits in vain. `select_for_update`: lock the row first, so that
     #: writers without a condition queue up.
     write_strategy: ClassVar[str] = "compare_and_swap"
-    #: Whether another writer was faster than the first attempt of this request.
-    is_second_attempt: bool = False
-
     #: Whether PUT on a name that has no object yet makes one.
     put_creates: ClassVar[bool] = False
+
+    #: Whether another writer was faster than the first attempt of this request.
+    is_second_attempt: bool = False
 
     def get_handler_layers(self) -> list[Layer]:
         """Put the layer for all methods in the place of the one for reads."""
@@ -51,8 +52,7 @@ class ConditionalMixin(ConditionalGetMixin):
 
     def perform_put_create(self, serializer: Any) -> None:
         """Save what PUT makes, under the name that the URL gives."""
-        name = self.lookup_field
-        serializer.save(**{name: self.kwargs[self.lookup_url_kwarg or name]})
+        serializer.save(**{self.lookup_field: self.kwargs[lookup_kwarg(self)]})
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """On MySQL, let a second attempt see what the first one was overtaken by."""
@@ -70,7 +70,7 @@ class ConditionalMixin(ConditionalGetMixin):
         routed = getattr(self, "action_map", None)
         methods = self.http_method_names if routed is None else routed
         return any(
-            name.upper() in CHANGES and (routed or hasattr(self, name))
+            name.upper() in _CHANGES and (routed or hasattr(self, name))
             for name in methods
         )
 
@@ -86,6 +86,6 @@ class PreconditionLayer(ConditionalGetLayer):
     def __call__(self, call: Call, proceed: Proceed) -> HttpResponseBase:
         """Decide by method and route."""
         view = call.view
-        if isinstance(view, ConditionalMixin) and call.request.method in CHANGES:
+        if isinstance(view, ConditionalMixin) and call.request.method in _CHANGES:
             return write(view, call, proceed)
         return super().__call__(call, proceed)

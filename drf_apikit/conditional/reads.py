@@ -6,7 +6,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    MultipleObjectsReturned,
+    ObjectDoesNotExist,
+    PermissionDenied,
+)
 from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseNotModified
 from rest_framework.exceptions import APIException
 
@@ -46,6 +50,15 @@ _OF_CONTENT: Final = (
     "Content-Range",
     "Content-Type",
 )
+#: What finding an object raises where the view does not find it, or in another way.
+_NO_OBJECT: Final = (
+    APIException,
+    AssertionError,
+    Http404,
+    MultipleObjectsReturned,
+    ObjectDoesNotExist,
+    PermissionDenied,
+)
 #: One in so many is how finely the rate of samples is told.
 _FINE: Final = 1_000_000
 
@@ -56,9 +69,9 @@ def read(view: "ConditionalGetMixin", call: Call, proceed: Proceed) -> HttpRespo
     if before is None:
         _note_state(view)
     elif view.is_asked:
-        selected = view.selected(before)
-        if _is_sure(view, call, selected):
-            return _unmodified(view, call, proceed, selected)
+        unmodified = _unmodified(view, call, proceed, view.selected(before))
+        if unmodified is not None:
+            return unmodified
     response = proceed()
     if response.status_code != 200:
         return response
@@ -80,24 +93,9 @@ def _note_state(view: "ConditionalGetMixin") -> None:
     the handler's to say.
     """
     if view.is_detail and view.is_writable:
-        with suppress(AssertionError, Http404, PermissionDenied, APIException):
+        with suppress(*_NO_OBJECT):
             row = view.hold_object()
             view.held_state = view.row_validator_of(type(row)).state(row)
-
-
-def _is_sure(view: "ConditionalGetMixin", call: Call, selected: Selected) -> bool:
-    """Tell a 304 that needs no answer: what the client has was one once.
-
-    Whether a page is there at all, `*` does not say; refusals wait for it too. A
-    tag that was made up is none.
-    """
-    if decide(call, selected) is not Decision.NOT_MODIFIED:
-        return False
-    field = conditions_of(call.request).if_none_match
-    known = None if field is None else find_match(field, selected.tag)
-    if known is None:
-        return field is None and view.is_detail
-    return not body_of(known) or is_genuine(known)
 
 
 def decide(call: Call, selected: Selected | None) -> Decision:
@@ -126,14 +124,25 @@ def _judge(call: Call, selected: Selected) -> Decision:
 
 def _unmodified(
     view: "ConditionalGetMixin", call: Call, proceed: Proceed, selected: Selected
-) -> HttpResponseBase:
-    """Answer 304 without an answer; for a sample, find out whether that is right."""
+) -> HttpResponseBase | None:
+    """Answer 304 without an answer; for a sample, find out whether that is right.
+
+    None where that takes an answer: `*` does not say whether a page is there at
+    all, or would be refused, and a tag that was made up says nothing.
+    """
+    if decide(call, selected) is not Decision.NOT_MODIFIED:
+        return None
     field = conditions_of(call.request).if_none_match
     known = None if field is None else find_match(field, selected.tag)
     if known is None:
+        if field is not None or not view.is_detail:
+            return None
         return view.set_validators(HttpResponseNotModified(), selected)
-    if body_of(known) and _sampling():
-        return _verify(view, call, proceed, known, selected.tag)
+    if body_of(known):
+        if not is_genuine(known):
+            return None
+        if _sampling():
+            return _verify(view, call, proceed, known, selected.tag)
     same = Selected(EntityTag(known.opaque), selected.modified)
     return view.set_validators(HttpResponseNotModified(), same)
 
@@ -168,7 +177,7 @@ def _verify(
 def _is_still(view: "ConditionalGetMixin", told: EntityTag) -> bool:
     try:
         return view.read_again() == told
-    except (Http404, PermissionDenied, APIException):
+    except _NO_OBJECT:
         return False
 
 
@@ -189,7 +198,6 @@ def _judge_own(
     view: "ConditionalGetMixin", call: Call, response: HttpResponseBase
 ) -> HttpResponseBase:
     """Decide by the tag that the view has made itself."""
-    response = call.finish(response)
     listed = parse_tag_list(response["ETag"])
     if not _is_whole(response) or not isinstance(listed, tuple):
         return response

@@ -13,6 +13,8 @@ from rest_framework.mixins import (
     UpdateModelMixin,
 )
 
+from drf_apikit.lookups import has_rows, lookup_kwarg
+
 if TYPE_CHECKING:
     from drf_apikit.conditional.get import ConditionalGetMixin
 
@@ -21,8 +23,6 @@ __all__ = ["is_detail", "model_of"]
 _MANY: Final = (ListModelMixin, CreateModelMixin)
 _ONE: Final = (RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin)
 _OF_ONE: Final = frozenset({"retrieve", "update", "partial_update", "destroy"})
-#: Whose `get_object()` looks for what the URL names.
-_OURS: Final = "drf_apikit.conditional."
 
 
 def is_detail(view: "ConditionalGetMixin") -> bool:
@@ -36,7 +36,7 @@ def is_detail(view: "ConditionalGetMixin") -> bool:
     if action in {"list", "create"} or (action is None and many):
         # What the URL names is then the parent of the list.
         return False
-    if (view.lookup_url_kwarg or view.lookup_field) in view.kwargs:
+    if lookup_kwarg(view) in view.kwargs:
         return True
     if not _finds_objects(type(view)):
         return False
@@ -45,8 +45,7 @@ def is_detail(view: "ConditionalGetMixin") -> bool:
 
 def model_of(view: "ConditionalGetMixin") -> type[Model] | None:
     """Give the model whose rows a view says that it has, if it says so."""
-    own = type(view).get_queryset is not GenericAPIView.get_queryset
-    if not own and getattr(view, "queryset", None) is None:
+    if not has_rows(view):
         return None
     model: type[Model] | None = getattr(view.get_queryset(), "model", None)
     return model
@@ -54,10 +53,7 @@ def model_of(view: "ConditionalGetMixin") -> type[Model] | None:
 
 @functools.cache
 def _finds_objects(view: type["GenericAPIView[Any]"]) -> bool:
-    """Tell whether somebody else than DRF and our mixin says what the object is."""
+    """Tell whether somebody else than DRF says what the object is."""
     return any(
-        "get_object" in vars(base)
-        and base is not GenericAPIView
-        and not base.__module__.startswith(_OURS)
-        for base in view.mro()
+        "get_object" in vars(base) and base is not GenericAPIView for base in view.mro()
     )

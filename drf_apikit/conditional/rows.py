@@ -12,7 +12,7 @@ from django.db.models.query import ModelIterable
 
 from drf_apikit.models import VersionedModel
 
-__all__ = ["columns_of", "microseconds", "plain", "values_of", "whole"]
+__all__ = ["all_columns", "columns_of", "microseconds", "plain", "values_of", "whole"]
 
 #: Types whose `repr` says everything, also within a tuple.
 _PLAIN: Final = frozenset(
@@ -20,13 +20,17 @@ _PLAIN: Final = frozenset(
     | {datetime, date, time, timedelta}
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK: Final = timedelta(microseconds=1)
 
 
 def columns_of(model: type[Model]) -> tuple[str, ...]:
     """Name the columns that tell two states of a row apart."""
     if issubclass(model, VersionedModel):
         return ("version", "updated_at")
+    return all_columns(model)
+
+
+def all_columns(model: type[Model]) -> tuple[str, ...]:
+    """Name every column."""
     return tuple(field.attname for field in model._meta.concrete_fields)
 
 
@@ -65,4 +69,6 @@ def plain(value: Any) -> Any:
 
 def microseconds(moment: datetime) -> int:
     """Give the microseconds since the epoch, exactly; naive times are in UTC."""
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // _TICK
+    return (
+        moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH
+    ) // timedelta.resolution

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from drf_apikit.digests import feed
 from drf_apikit.http.etags import EntityTag
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "with_body",
 ]
 
-
 #: Moves when tags are made in another way, so that old ones never match.
 FORMAT: Final = 2
 #: Octets; in a tag twice as many characters.
@@ -36,9 +36,7 @@ _SEAL: Final = 8
 def digest(parts: Iterable[Any]) -> str:
     """Hash some parts so that no two lists of parts are the same octets."""
     keyed = _keyed(settings.SECRET_KEY).copy()
-    for part in parts:
-        raw = part if isinstance(part, bytes) else str(part).encode(errors="replace")
-        keyed.update(b"%d:" % len(raw) + raw)
+    feed(keyed, parts)
     return keyed.hexdigest()
 
 

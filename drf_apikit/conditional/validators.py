@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from drf_apikit.conditional import generations
 from drf_apikit.conditional.conditions import conditions_of
-from drf_apikit.conditional.rows import columns_of, microseconds, values_of
+from drf_apikit.conditional.rows import all_columns, columns_of, microseconds, values_of
 from drf_apikit.conditional.tags import FORMAT, digest, representation_of
 from drf_apikit.http.etags import EntityTag, parse_tag_list
 from drf_apikit.http.preconditions import Preconditions
@@ -34,7 +34,6 @@ __all__ = [
     "VersionField",
 ]
 
-_TICK: Final = timedelta(microseconds=1)
 #: Of a client's list of tags, how many are compared with a generation.
 _MEMBERS: Final = 16
 
@@ -46,8 +45,12 @@ class Validator(ABC):
     needs_primary: ClassVar[bool] = False
     #: What makes the state of an object where the validator itself does not.
     of: "RowValidator | None" = None
-    #: Whether the tag is made of the rows that the handler lists.
+    #: Whether the tag is made of the rows that the handler lists, by `columns()`.
     records_rows: ClassVar[bool] = False
+
+    def columns(self, model: type[Model]) -> tuple[str, ...]:
+        """Name the columns that are compared of a row, besides the primary key."""
+        return columns_of(model)
 
     @abstractmethod
     def before(self, view: "ConditionalGetMixin", /) -> EntityTag | None:
@@ -125,9 +128,11 @@ class VersionField(RowValidator):
 
         The time tells a row from an earlier one of the same key and version.
         """
-        if self.name == "version" and issubclass(model, VersionedModel):
-            return columns_of(model)
-        return (self.name,)
+        return columns_of(model) if self.is_kept_by(model) else (self.name,)
+
+    def is_kept_by(self, model: type[Model]) -> bool:
+        """Tell whether the model moves the column by itself."""
+        return self.name == "version" and issubclass(model, VersionedModel)
 
     def state(self, row: Model) -> str:
         """Give format, version and a short digest of key and time."""
@@ -177,7 +182,7 @@ class RowDigest(RowValidator):
 
     def columns(self, model: type[Model]) -> tuple[str, ...]:
         """Name every column."""
-        return tuple(field.attname for field in model._meta.concrete_fields)
+        return all_columns(model)
 
     def state(self, row: Model) -> str:
         """Give format and a digest of all values."""
@@ -235,7 +240,7 @@ class Generation(Validator):
 def _later_than(moment: datetime | None) -> datetime:
     """Give the time; a clock may stand still or be set back, this does not."""
     now = timezone.now()
-    return now if moment is None else max(now, moment + _TICK)
+    return now if moment is None else max(now, moment + timedelta.resolution)
 
 
 def _sole_tags(request: Request) -> tuple[EntityTag, ...]:

@@ -22,7 +22,7 @@ from drf_apikit.conditional.validators import RowValidator, VersionField
 from drf_apikit.conditional.written import set_new_validators
 from drf_apikit.contention import is_contention
 from drf_apikit.handlers import Call, Proceed
-from drf_apikit.models import VersionedModel, claimed
+from drf_apikit.models import claimed
 
 if TYPE_CHECKING:
     from drf_apikit.conditional.mixins import ConditionalMixin
@@ -90,7 +90,7 @@ def _attempt(
         if row is None:
             return None
         with _claimed(view, row, alias):
-            response = call.finish(_proceed(view, call, row, proceed))
+            response = call.finish(_proceed(view, call, row, proceed, alias))
         spoilt = transaction.get_rollback(using=alias)
     if spoilt and connections[alias].in_atomic_block:
         # The view has given its work up: whatever this is part of must not keep
@@ -100,10 +100,9 @@ def _attempt(
 
 
 def _proceed(
-    view: "ConditionalMixin", call: Call, row: Model, proceed: Proceed
+    view: "ConditionalMixin", call: Call, row: Model, proceed: Proceed, alias: str
 ) -> HttpResponseBase:
     """Run the handler; see that the version is what it was moved to, and tag it."""
-    alias = router.db_for_write(type(row), instance=row)
     validator = view.row_validator_of(type(row))
     if not isinstance(validator, VersionField):
         return set_new_validators(view, call, proceed(), alias)
@@ -188,8 +187,7 @@ def _claimed(
 ) -> AbstractContextManager[None]:
     """Keep a versioned row from moving again when the handler saves it."""
     validator = view.row_validator_of(type(row))
-    own = isinstance(validator, VersionField) and validator.name == "version"
-    if own and isinstance(row, VersionedModel):
+    if isinstance(validator, VersionField) and validator.is_kept_by(type(row)):
         return claimed((type(row), alias, row.pk))
     return nullcontext()
 

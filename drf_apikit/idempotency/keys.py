@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from drf_apikit.callers import principal_of
 from drf_apikit.conf import apikit_settings, load
+from drf_apikit.digests import feed
 from drf_apikit.exceptions import IdempotencyKeyMalformed
 from drf_apikit.http.fields import parse_string_or_token
 
@@ -64,9 +65,7 @@ def route_of(request: Request) -> str:
 def digest(parts: Iterable[Any]) -> str:
     """Hash some parts so that no two lists of parts are the same octets."""
     sha256 = hashlib.sha256()
-    for part in parts:
-        raw = part if isinstance(part, bytes) else str(part).encode(errors="replace")
-        sha256.update(len(raw).to_bytes(8, "big") + raw)
+    feed(sha256, parts)
     return sha256.hexdigest()
 
 

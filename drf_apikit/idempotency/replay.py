@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.exceptions import IdempotencyResponseNotKept
+from drf_apikit.lookups import has_rows, lookup_kwarg
 from drf_apikit.models import IdempotencyRecord
 
 __all__ = ["REPLAYED", "answer_of", "authorize_replay", "rebuild"]
@@ -71,19 +72,13 @@ def authorize_replay(view: APIView) -> bool:
 
 def _finds_objects(view: "GenericAPIView[Any]") -> bool:
     """Tell whether this is a detail route of a view that has rows."""
-    declared = getattr(view, "queryset", None) is not None
-    has_rows = declared or type(view).get_queryset is not GenericAPIView.get_queryset
-    return has_rows and _lookup(view) in view.kwargs
-
-
-def _lookup(view: "GenericAPIView[Any]") -> str:
-    return view.lookup_url_kwarg or view.lookup_field
+    return has_rows(view) and lookup_kwarg(view) in view.kwargs
 
 
 def _is_gone(view: "GenericAPIView[Any]") -> bool:
     """Tell a row that nobody has any more from one that the caller may not see."""
     model = view.get_queryset().model
-    sought = {view.lookup_field: view.kwargs[_lookup(view)]}
+    sought = {view.lookup_field: view.kwargs[lookup_kwarg(view)]}
     rows = model._base_manager.using(router.db_for_write(model))
     try:
         return not rows.filter(**sought).exists()

@@ -14,11 +14,12 @@ from drf_apikit.conditional import (
     Aggregate,
     BodyHash,
     ConditionalGetMixin,
+    ConditionalMixin,
     PageDigest,
     UpdatedAt,
     VersionField,
 )
-from drf_apikit.conditional.holding import OURS
+from drf_apikit.conditional.holding import OURS, HoldingMixin
 from drf_apikit.signals import validator_found_stale
 from tests.app.models import Article, Author, Document
 from tests.conditional import odd_reading as views
@@ -297,3 +298,58 @@ def test_a_row_that_vanishes_meanwhile_is_no_fault(
     view = make(views.Vanishing, vanishes=True, **own)
     response = ask(view, kwargs=pk, If_None_Match=tag)
     assert (response.status_code, response.data["more"], found) == (200, True, [])
+
+
+def test_an_object_that_cannot_be_asked_for_is_refused() -> None:
+    def get_object(_self: Any, _pk: int) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Made.get_object\(\) must do without"):
+        make(Documents, get_object=get_object)
+
+    def optional(_self: Any, _pk: int = 1, *_: Any, **__: Any) -> None: ...
+
+    assert make(Documents, get_object=optional)
+
+
+@pytest.mark.usefixtures("document")
+def test_an_object_that_only_the_mixin_asks_for(pk: Any) -> None:
+    view = make(
+        Documents,
+        get_object=lambda _self: Document.objects.get(slug="missing"),
+        retrieve=lambda *_, **__: Response({"found": "otherwise"}),
+    )
+    answer = ask(view, kwargs=pk)
+    assert (answer.status_code, answer.data) == (200, {"found": "otherwise"})
+
+
+#: What projects may declare, override or call.
+PUBLIC = {
+    "cache_control",
+    "depends_on",
+    "get_list_validator",
+    "get_validator",
+    "get_variant",
+    "last_modified_field",
+    "list_validator",
+    "per_user",
+    "perform_put_create",
+    "put_creates",
+    "require_preconditions",
+    "validator",
+    "variant_headers",
+    "write_strategy",
+}
+#: What they may extend by `super()`.
+EXTENDED = {
+    "filter_queryset",
+    "finalize_response",
+    "get_handler_layers",
+    "initial",
+    "paginate_queryset",
+}
+
+
+def test_every_name_is_public_or_refused() -> None:
+    bases = (HoldingMixin, ConditionalGetMixin, ConditionalMixin)
+    names = {name for base in bases for name in vars(base) if not name.startswith("_")}
+    assert names == PUBLIC | EXTENDED | OURS
