@@ -315,6 +315,7 @@ def test_an_object_that_cannot_be_asked_for_is_refused() -> None:
 def test_an_object_that_only_the_mixin_asks_for(pk: Any) -> None:
     view = make(
         Documents,
+        validator=BodyHash(),
         get_object=lambda _self: Document.objects.get(slug="missing"),
         retrieve=lambda *_, **__: Response({"found": "otherwise"}),
     )
