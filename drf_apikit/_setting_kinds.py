@@ -1,5 +1,7 @@
 """How the values of settings are read: each kind parses or says the remedy."""
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, field
@@ -12,11 +14,13 @@ __all__ = [
     "choice",
     "dotted_path",
     "flag",
+    "header_names",
     "integer",
     "key_set",
     "mapping",
     "model_labels",
     "optional",
+    "secret_keys",
     "setting",
     "share",
     "strings",
@@ -29,15 +33,21 @@ Kind = Callable[[Any], Any]
 
 _URL = re.compile(r"https?://[^\s\\/?#@]+(/[^\s\\?#]*)?(?P<query>\?[^\s\\#]*)?")
 
+#: RFC 9110 section 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
 _LABEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", re.ASCII)
 
 
-def setting(kind: Kind, doc: str, *, default: Any = MISSING) -> Any:
+def setting(
+    kind: Kind, doc: str, *, default: Any = MISSING, secret: bool = False
+) -> Any:
     """Declare a field of a section; its metadata has the kind and the reference.
 
-    An empty dict comes out of a factory, a new one each time.
+    An empty dict comes out of a factory, a new one each time. A value that is
+    `secret` is not shown, whatever is wrong with it.
     """
-    metadata = {"kind": kind, "doc": doc}
+    metadata = {"kind": kind, "doc": doc, "secret": secret}
     if default == {}:
         return field(default_factory=dict, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -108,6 +118,33 @@ def strings(remedy: str, allowed: Collection[str] | None = None) -> Kind:
         return frozenset(listed)
 
     return parse
+
+
+def header_names(*refused: str) -> Kind:
+    """Accept names of headers but for some; gives them in lower case."""
+    remedy = f"a list of header names, none of them {', '.join(sorted(refused))}"
+
+    def parse(value: Any) -> frozenset[str]:
+        names = frozenset(name.lower() for name in strings(remedy)(value))
+        if not all(map(_TOKEN.fullmatch, names)) or names & set(refused):
+            raise ValueError(remedy)
+        return names
+
+    return parse
+
+
+def secret_keys(value: Any) -> tuple[bytes, ...]:
+    """Accept a list of keys of 32 octets in URL-safe base64."""
+    remedy = "a list of keys, each of 32 octets in URL-safe base64"
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(remedy)
+    try:
+        keys = [base64.b64decode(key, altchars=b"-_", validate=True) for key in value]
+    except (TypeError, ValueError, binascii.Error):
+        raise ValueError(remedy) from None
+    if any(len(key) != 32 for key in keys):
+        raise ValueError(remedy)
+    return tuple(keys)
 
 
 def model_labels(value: Any) -> frozenset[str]:

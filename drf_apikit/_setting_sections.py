@@ -14,12 +14,19 @@ __all__ = [
     "ConditionalSettings",
     "IdempotencySettings",
     "IssuerSettings",
+    "MetricsSettings",
     "PaginationSettings",
     "ProblemsSettings",
 ]
 
 _DAY = 24 * 60 * 60
 _MIB = 1024 * 1024
+#: Headers of one caller, one connection or one moment, in lower case.
+_NEVER_KEPT = (
+    *("authentication-info", "connection", "content-length", "date", "keep-alive"),
+    *("proxy-authenticate", "proxy-authorization", "set-cookie", "trailer"),
+    *("authorization", "cookie", "transfer-encoding", "upgrade", "www-authenticate"),
+)
 _COUNTS = ("exact", "bounded", "estimated", "none")
 
 
@@ -213,6 +220,42 @@ class IdempotencySettings:
         " principal acts for several tenants.",
         default=None,
     )
+    headers: frozenset[str] = setting(
+        kinds.header_names(*_NEVER_KEPT),
+        "Further headers that are kept with an answer and replayed. Not set: none but"
+        " those of the reference.",
+        default=frozenset(),
+    )
+    encryption_keys: tuple[bytes, ...] = setting(
+        kinds.secret_keys,
+        "Keys that encrypt the answers at rest: 32 octets each, in URL-safe base64. The"
+        " first one encrypts, all of them decrypt. Not set: answers are not encrypted.",
+        default=(),
+        secret=True,
+    )
+    cache: str | None = setting(
+        kinds.optional(kinds.text("the alias of a cache in CACHES")),
+        "The cache out of which answers are replayed without asking the database. The"
+        " database stays the arbiter of what has been done. None: no such cache.",
+        default=None,
+    )
+    cache_life: int = setting(
+        kinds.integer(1, 366 * _DAY),
+        "Seconds for which an answer stays in that cache.",
+        default=3600,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Section `METRICS`."""
+
+    counter: str | None = setting(
+        kinds.optional(kinds.dotted_path),
+        "A function that is called with the name of an event and its labels, both of"
+        " few values, each time that a block has something to count.",
+        default=None,
+    )
 
 
 SECTIONS: Mapping[str, type] = {
@@ -221,4 +264,5 @@ SECTIONS: Mapping[str, type] = {
     "CONDITIONAL": ConditionalSettings,
     "IDEMPOTENCY": IdempotencySettings,
     "AUTHENTICATION": AuthenticationSettings,
+    "METRICS": MetricsSettings,
 }

@@ -32,6 +32,7 @@ from drf_apikit._setting_sections import (
     ConditionalSettings,
     IdempotencySettings,
     IssuerSettings,
+    MetricsSettings,
     PaginationSettings,
     ProblemsSettings,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Fault",
     "IdempotencySettings",
     "IssuerSettings",
+    "MetricsSettings",
     "PaginationSettings",
     "ProblemsSettings",
     "apikit_settings",
@@ -55,6 +57,14 @@ _NAMES = {section: name for name, section in SECTIONS.items()}
 #: What a fault shows of a value: dicts may hold keys, so nothing of them.
 _SHOWN = reprlib.Repr()
 _SHOWN.maxlevel, _SHOWN.maxdict, _SHOWN.maxstring = 1, 0, 80
+
+
+class _Hidden:
+    def __repr__(self) -> str:
+        return "not shown, since it is secret"
+
+
+_HIDDEN = _Hidden()
 #: RFC 8414 section 2.
 _ISSUER_URL = kinds.url("issuer URLs without query and fragment", query=False)
 
@@ -101,6 +111,11 @@ class ApikitSettings:
     def authentication(self) -> AuthenticationSettings:
         """Section `AUTHENTICATION`."""
         return self._read(AuthenticationSettings)
+
+    @property
+    def metrics(self) -> MetricsSettings:
+        """Section `METRICS`."""
+        return self._read(MetricsSettings)
 
     def faults(self) -> list[Fault]:
         """List what is wrong, over all sections."""
@@ -174,7 +189,8 @@ def _parse_value(
     try:
         value = field.metadata["kind"](raw)
     except ValueError as error:
-        return None, [_bad_value(path, raw, str(error))]
+        shown = _HIDDEN if field.metadata["secret"] else raw
+        return None, [_bad_value(path, shown, str(error))]
     if field.name == "issuers":
         return _parse_issuers(value, path)
     return value, []

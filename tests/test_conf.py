@@ -16,6 +16,9 @@ ISSUER = "https://id.example"
 JWKS = InMemoryIssuer().jwks
 ISSUERS_PATH = "DRF_APIKIT['AUTHENTICATION']['ISSUERS']"
 PRIVATE = "a-secret-that-must-not-be-shown"
+#: 32 octets in URL-safe base64, with characters that the other alphabet has not.
+KEY = "__________________________________________8="
+KEY_IN_BYTES = b"A" * 43 + b"="
 
 KNOWN_OF_PAGINATION = (
     "Known: PAGE_SIZE, MAX_PAGE_SIZE, CLAMP_PAGE_SIZE, MAX_OFFSET, COUNT,"
@@ -77,6 +80,36 @@ CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
             "tests.app.tenant_of",
             "tests.app.tenant_of",
             ["", "tenant", ".tenant", "app.", "a..b", "a b.c", "a.1", 7, print],
+        ),
+        "headers": (
+            ["X-Receipt", "sunset"],
+            frozenset({"x-receipt", "sunset"}),
+            ["", [], [""], ["X Receipt"], ["Set-Cookie"], ["date"], [7], None, True],
+        ),
+        "encryption_keys": (
+            [KEY, KEY_IN_BYTES],
+            (b"\xff" * 32, b"\0" * 32),
+            [
+                "",
+                [],
+                KEY,
+                [KEY[:-4]],
+                ["é" * 44],
+                [7],
+                [None],
+                None,
+                {KEY: 1},
+                ["*" * 44],
+            ],
+        ),
+        "cache": ("shared", "shared", ["", 7, True, ["shared"]]),
+        "cache_life": (1, 1, [0, 366 * 86_400 + 1, None, True, "60", 60.0]),
+    },
+    "METRICS": {
+        "counter": (
+            "tests.app.count",
+            "tests.app.count",
+            ["", "count", ".count", "app.", "a..b", "a b.c", "a.1", 7, print],
         ),
     },
     "AUTHENTICATION": {
@@ -443,6 +476,14 @@ def test_all_faults_are_told_at_once() -> None:
         }
     )
     assert len(found) == 8
+
+
+def test_a_secret_is_not_shown() -> None:
+    with override_settings(DRF_APIKIT={"IDEMPOTENCY": {"ENCRYPTION_KEYS": [PRIVATE]}}):
+        (fault,) = apikit_settings.faults()
+    assert fault.message == (
+        "DRF_APIKIT['IDEMPOTENCY']['ENCRYPTION_KEYS'] is not shown, since it is secret."
+    )
 
 
 def test_a_long_value_is_shortened() -> None:

@@ -39,6 +39,7 @@ def _paths() -> list[checks.CheckMessage]:
         "DRF_APIKIT['AUTHENTICATION']['PRINCIPAL_RESOLVER']": (
             apikit_settings.authentication.principal_resolver
         ),
+        "DRF_APIKIT['METRICS']['COUNTER']": apikit_settings.metrics.counter,
     }
     return [
         checks.Error(
@@ -59,13 +60,16 @@ def _loads(path: str) -> bool:
 
 
 def _caches() -> list[checks.CheckMessage]:
-    alias = apikit_settings.authentication.cache
-    if alias in settings.CACHES:
-        return []
+    named = {
+        "DRF_APIKIT['AUTHENTICATION']['CACHE']": apikit_settings.authentication.cache,
+        "DRF_APIKIT['IDEMPOTENCY']['CACHE']": apikit_settings.idempotency.cache,
+    }
     return [
         checks.Error(
-            f"DRF_APIKIT['AUTHENTICATION']['CACHE'] is {alias!r}, which is no cache.",
+            f"{setting} is {alias!r}, which is no cache.",
             hint=f"Name one of {', '.join(sorted(settings.CACHES))}.",
             id="drf_apikit.E005",
         )
+        for setting, alias in named.items()
+        if alias is not None and alias not in settings.CACHES
     ]

@@ -85,6 +85,21 @@ FAULTS = [
         "Name one of default, other.",
         id="cache-is-not-there",
     ),
+    pytest.param(
+        {"IDEMPOTENCY": {"CACHE": "memory"}},
+        "drf_apikit.E005",
+        "DRF_APIKIT['IDEMPOTENCY']['CACHE'] is 'memory', which is no cache.",
+        "Name one of default, other.",
+        id="cache-of-answers-is-not-there",
+    ),
+    pytest.param(
+        {"METRICS": {"COUNTER": "nowhere.at_all"}},
+        "drf_apikit.E004",
+        "DRF_APIKIT['METRICS']['COUNTER'] names 'nowhere.at_all', which cannot be"
+        " imported.",
+        "Name a function by its module and name.",
+        id="counter-is-not-there",
+    ),
 ]
 
 
