@@ -27,7 +27,7 @@ from drf_apikit.checks.conditional_declarations import declared_validator, model
 from drf_apikit.checks.views import RoutedView
 from drf_apikit.conditional import Aggregate, BodyHash, Generation, Validator
 from drf_apikit.conditional.dependencies import follow
-from drf_apikit.conditional.written_tables import label_of
+from drf_apikit.conditional.generations.tables import label_of
 
 __all__ = ["uncovered_rows"]
 

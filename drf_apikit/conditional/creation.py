@@ -12,9 +12,9 @@ from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
 from drf_apikit.conditional.locking import alias_of, begin_write, rows_of
+from drf_apikit.conditional.new_tags import set_new_validators
 from drf_apikit.conditional.refusals import require, verdict
 from drf_apikit.conditional.routes import model_of
-from drf_apikit.conditional.written import set_new_validators
 from drf_apikit.handlers import Call
 from drf_apikit.lookups import lookup_kwarg
 

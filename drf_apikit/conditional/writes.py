@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponseBase
 
 from drf_apikit.conditional.creation import create
 from drf_apikit.conditional.locking import alias_of, begin_write, lock, rows_of
+from drf_apikit.conditional.new_tags import set_new_validators
 from drf_apikit.conditional.refusals import (
     WRITES,
     is_required,
@@ -19,7 +20,6 @@ from drf_apikit.conditional.refusals import (
 )
 from drf_apikit.conditional.routes import model_of
 from drf_apikit.conditional.validators import RowValidator, VersionField
-from drf_apikit.conditional.written import set_new_validators
 from drf_apikit.contention import is_contention
 from drf_apikit.handlers import Call, Proceed
 from drf_apikit.models import claimed

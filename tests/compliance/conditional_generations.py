@@ -12,7 +12,7 @@ from django.db import connections
 from pytest_django import Settings
 
 from drf_apikit.conditional import generations
-from drf_apikit.conditional.write_guards import guards_of
+from drf_apikit.conditional.generations.guards import guards_of
 from tests.app.models import Article
 
 __all__ = ["settled"]

@@ -26,7 +26,7 @@ from drf_apikit.conditional import (
     PageDigest,
     generations,
 )
-from drf_apikit.conditional.write_guards import guards_of
+from drf_apikit.conditional.generations.guards import guards_of
 from tests.app.models import Article, Author, Document, Label
 from tests.torture.library import (
     TRACKED,

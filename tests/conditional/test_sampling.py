@@ -29,7 +29,7 @@ from drf_apikit.conditional import (
     VersionField,
     generations,
 )
-from drf_apikit.conditional.write_guards import guards_of
+from drf_apikit.conditional.generations.guards import guards_of
 from drf_apikit.signals import validator_found_stale
 from tests.app.models import Article, Author, Document, Label
 from tests.torture.library import (

@@ -18,8 +18,8 @@ from drf_apikit.conditional import (
     Validator,
     VersionField,
 )
-from drf_apikit.conditional.generation_store import keys_of
-from drf_apikit.conditional.write_guards import guards_of
+from drf_apikit.conditional.generations.guards import guards_of
+from drf_apikit.conditional.generations.store import keys_of
 from tests.app.models import Document, Label
 from tests.torture import stale_reads
 from tests.torture.library import Documents, Kind, Nested, Public

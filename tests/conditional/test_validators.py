@@ -29,10 +29,10 @@ from drf_apikit.conditional import (
     VersionField,
     generations,
 )
+from drf_apikit.conditional.generations.guards import guards_of
 from drf_apikit.conditional.modification import UNSETTLED, last_modified
 from drf_apikit.conditional.rows import columns_of, microseconds, plain, values_of
 from drf_apikit.conditional.tags import body_of, digest, join, representation_of
-from drf_apikit.conditional.write_guards import guards_of
 from drf_apikit.http.dates import format_http_date
 from drf_apikit.http.etags import EntityTag
 from tests.app.models import Article, Author, Document, Extreme, Label, Seat

@@ -39,7 +39,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 
 from drf_apikit.conditional import UpdatedAt, VersionField
 from drf_apikit.conditional.generations import install
-from drf_apikit.conditional.write_guards import guards_of
+from drf_apikit.conditional.generations.guards import guards_of
 from drf_apikit.signals import validator_found_stale
 from tests.app.models import Article, Author, Document, Label
 from tests.benchmarks.harness import throw_away_database

@@ -17,7 +17,7 @@ from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
-from drf_apikit.conditional import generation_store as store
+from drf_apikit.conditional.generations import store
 
 LIFE = 200
 MARK_LIFE = 20

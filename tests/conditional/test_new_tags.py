@@ -11,7 +11,7 @@ from drf_apikit.testing import assert_problem
 from tests.app.models import Article, Author, Document
 from tests.compliance.conditional_generations import settled
 from tests.conditional.calls import read, send
-from tests.conditional.written_views import Articles
+from tests.conditional.new_tag_views import Articles
 
 LONG_AGO: Final = datetime(2024, 5, 6, 7, 8, 9, 250_000, UTC)
 NORMALISED: Final = {
@@ -28,7 +28,7 @@ BARE: Final = {"ETag", "Last-Modified"}
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.urls("tests.conditional.written_urls"),
+    pytest.mark.urls("tests.conditional.new_tag_urls"),
 ]
 in_transactions = pytest.mark.django_db(transaction=True)
 BY_ROW: Final = ["version", "updated", "row", "body"]

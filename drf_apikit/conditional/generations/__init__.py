@@ -2,7 +2,7 @@
 
 Each model of the setting `GENERATIONS` has a random value in a cache that all
 processes share. As long as it has not changed, nothing was committed to the
-model's tables, and a tag made with it is right. `generation_store` has the
+model's tables, and a tag made with it is right. `store` has the
 protocol, and why it holds.
 
 Every statement on Django's connections is looked at, in all processes, so that
@@ -29,15 +29,15 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models import Model
 
-from drf_apikit.conditional import generation_store as store
-from drf_apikit.conditional.write_guards import (
+from drf_apikit.conditional.generations import store
+from drf_apikit.conditional.generations.guards import (
     DEBTS,
     WriteGuard,
     finish,
     guards_of,
     tracked_models,
 )
-from drf_apikit.conditional.written_tables import label_of
+from drf_apikit.conditional.generations.tables import label_of
 
 __all__ = ["current", "install", "invalidate", "tracked"]
 

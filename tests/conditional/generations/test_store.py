@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from pytest_django import Settings
 
-from drf_apikit.conditional import generation_store as store
+from drf_apikit.conditional.generations import store
 
 pytestmark = pytest.mark.usefixtures("redis_cache")
 

@@ -29,10 +29,15 @@ from django.test import TestCase
 from django_redis import get_redis_connection
 from pytest_django import Settings
 
-from drf_apikit.conditional import generation_store as store
-from drf_apikit.conditional import write_guards
-from drf_apikit.conditional.generations import current, install, invalidate, tracked
-from drf_apikit.conditional.write_guards import DEBTS, WriteGuard, guards_of
+from drf_apikit.conditional.generations import (
+    current,
+    guards,
+    install,
+    invalidate,
+    store,
+    tracked,
+)
+from drf_apikit.conditional.generations.guards import DEBTS, WriteGuard, guards_of
 from tests.app.models import Article, Author, Book, Novel, Remark, Shelf
 from tests.databases import in_threads
 
@@ -427,7 +432,7 @@ def test_a_long_transaction_takes_its_mark_anew(
     settled()
     with transaction.atomic():
         with monkeypatch.context() as patch:
-            patch.setattr(write_guards, "time", clock_at(time.time() - 101))
+            patch.setattr(guards, "time", clock_at(time.time() - 101))
             Article.objects.create()
         first = cache.get_many(KEYS.marks)
         execute("SELECT 1")
@@ -491,7 +496,7 @@ def test_a_mark_that_cannot_be_given_back_expires(
     with transaction.atomic():
         Article.objects.create()
         with monkeypatch.context() as patch:
-            patch.setattr(write_guards, "time", clock_at(time.time() + 101))
+            patch.setattr(guards, "time", clock_at(time.time() + 101))
             patch.setattr(store, "release", broken)
             execute("SELECT 1")
     assert "Cannot give the mark" in caplog.text

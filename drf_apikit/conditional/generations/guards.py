@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-from drf_apikit.conditional import generation_store as store
-from drf_apikit.conditional.written_tables import (
+from drf_apikit.conditional.generations import store
+from drf_apikit.conditional.generations.tables import (
     Statement,
     Tracked,
     is_plain_read,

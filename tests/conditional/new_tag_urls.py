@@ -1,6 +1,6 @@
 from rest_framework.routers import SimpleRouter
 
-from tests.conditional.written_views import VIEWS
+from tests.conditional.new_tag_views import VIEWS
 
 router = SimpleRouter()
 for prefix, view in VIEWS.items():

@@ -8,7 +8,7 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 from psycopg.sql import SQL, Identifier
 
-from drf_apikit.conditional.written_tables import (
+from drf_apikit.conditional.generations.tables import (
     Statement,
     Tracked,
     is_plain_read,
