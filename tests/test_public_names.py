@@ -33,6 +33,7 @@ PUBLIC: Final = {
         "invalidate",
         "tracked",
     },
+    "drf_apikit.counters": {"EVENTS", "Event", "count"},
     "drf_apikit.idempotency": {"IdempotencyMixin", "idempotent"},
     "drf_apikit.models": {
         "ExternalIdentity",
