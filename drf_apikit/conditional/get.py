@@ -17,6 +17,7 @@ from drf_apikit.conditional.holding import BYTES, HoldingMixin
 from drf_apikit.conditional.locking import alias_of
 from drf_apikit.conditional.modification import UNSETTLED, last_modified
 from drf_apikit.conditional.reads import body_digest, read
+from drf_apikit.conditional.refusals import count_refusal
 from drf_apikit.conditional.routes import is_detail
 from drf_apikit.conditional.rows import whole
 from drf_apikit.conditional.tags import FORMAT, digest, join
@@ -29,6 +30,8 @@ from drf_apikit.conditional.validators import (
     VersionField,
 )
 from drf_apikit.conditional.variants import is_pure, names_of_variant, variant_parts
+from drf_apikit.counters import count
+from drf_apikit.exceptions import Problem
 from drf_apikit.handlers import Call, Layer, Position, Proceed
 from drf_apikit.http.dates import format_http_date
 from drf_apikit.http.etags import EntityTag
@@ -264,4 +267,12 @@ class ConditionalGetLayer(Layer):
             return proceed()
         if not is_pure(call.request):
             view.reading = BYTES
-        return read(view, call, proceed)
+        try:
+            response = read(view, call, proceed)
+        except Problem as refusal:
+            count_refusal(refusal)
+            raise
+        if response.status_code == 304:
+            kind = "object" if view.is_detail else "list"
+            count("conditional.not_modified", kind=kind)
+        return response

@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase
 
 from drf_apikit.conditional.get import READS, ConditionalGetLayer, ConditionalGetMixin
+from drf_apikit.conditional.refusals import count_refusal
 from drf_apikit.conditional.writes import write
+from drf_apikit.exceptions import Problem
 from drf_apikit.handlers import Call, Layer, Proceed
 from drf_apikit.lookups import lookup_kwarg
 
@@ -87,5 +89,9 @@ class PreconditionLayer(ConditionalGetLayer):
         """Decide by method and route."""
         view = call.view
         if isinstance(view, ConditionalMixin) and call.request.method in _CHANGES:
-            return write(view, call, proceed)
+            try:
+                return write(view, call, proceed)
+            except Problem as refusal:
+                count_refusal(refusal)
+                raise
         return super().__call__(call, proceed)

@@ -23,6 +23,7 @@ from drf_apikit.conditional.tags import (
     with_body,
 )
 from drf_apikit.conf import apikit_settings
+from drf_apikit.counters import count
 from drf_apikit.exceptions import PreconditionFailed
 from drf_apikit.handlers import Call, Proceed
 from drf_apikit.http.etags import EntityTag, parse_tag_list
@@ -168,6 +169,7 @@ def _verify(
             "%s answers otherwise than its validator says: a 304 would be stale.",
             type(view).__qualname__,
         )
+        count("conditional.validator_found_stale")
         validator_found_stale.send_robust(
             sender=type(view), request=call.request, tag=known
         )

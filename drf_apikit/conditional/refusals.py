@@ -12,6 +12,7 @@ from drf_apikit.conditional.reads import decide
 from drf_apikit.conditional.tags import join
 from drf_apikit.conditional.validators import RowValidator
 from drf_apikit.conf import apikit_settings
+from drf_apikit.counters import count
 from drf_apikit.exceptions import (
     EditConflict,
     PreconditionFailed,
@@ -26,7 +27,15 @@ from drf_apikit.http.preconditions import Decision, Selected
 if TYPE_CHECKING:
     from drf_apikit.conditional.mixins import ConditionalMixin
 
-__all__ = ["WRITES", "is_required", "lost", "refuse_unjudged", "require", "verdict"]
+__all__ = [
+    "WRITES",
+    "count_refusal",
+    "is_required",
+    "lost",
+    "refuse_unjudged",
+    "require",
+    "verdict",
+]
 
 WRITES: Final = frozenset({"PUT", "PATCH", "DELETE"})
 #: They cannot do without content.
@@ -96,6 +105,17 @@ def lost(view: "ConditionalMixin") -> Problem:
     if view.is_asked:
         return PreconditionFailed()
     return EditConflict(headers={"Retry-After": "1"})
+
+
+def count_refusal(refusal: Problem) -> None:
+    """Count what a request is refused with in the end: it may be judged twice."""
+    match refusal:
+        case PreconditionFailed():
+            count("conditional.precondition_failed")
+        case PreconditionRequired():
+            count("conditional.precondition_required")
+        case EditConflict():
+            count("conditional.edit_conflict")
 
 
 def _compared(view: "ConditionalMixin", call: Call, row: Model) -> EntityTag:
