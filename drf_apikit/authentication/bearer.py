@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from drf_apikit.authentication.challenges import challenge
 from drf_apikit.authentication.principals import AccessToken
 from drf_apikit.conf import apikit_settings, load
+from drf_apikit.counters import count
 from drf_apikit.exceptions import AuthenticationUnavailable, InvalidToken
 from drf_apikit.jose import Reason, TokenError, parse_compact
 from drf_apikit.oidc import Issuer, KeysUnavailableError, find_issuer
@@ -61,6 +62,7 @@ class JWTBearerAuthentication(BaseAuthentication):
         principal = resolve(access)
         if principal is None:
             raise self._refuse(request, Reason.SUBJECT, issuer)
+        count("authentication.token_accepted")
         return principal, access
 
     def authenticate_header(self, request: Request) -> str:
@@ -74,6 +76,7 @@ class JWTBearerAuthentication(BaseAuthentication):
         """Tell the log and the listeners why, and the client nothing."""
         name = issuer.name if issuer else None
         logger.info("Refused a token of %s: %s", name, reason)
+        count("authentication.token_rejected", reason=reason.value)
         token_rejected.send_robust(
             sender=JWTBearerAuthentication, request=request, reason=reason, issuer=name
         )

@@ -1,7 +1,7 @@
 """How many rows there are: exactly, up to a bound, or about."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from django.db import connections
 from django.db.models import QuerySet
 
+from drf_apikit.counters import count
 from drf_apikit.keyset.joins import without_unused_joins
 from drf_apikit.keyset.timeouts import StatementTimeoutError, statement_timeout
 
@@ -63,25 +64,26 @@ def count_rows(
     rows = queryset.all() if sliced else without_unused_joins(queryset.order_by())
     if strategy == "estimated" and connections[queryset.db].vendor == "postgresql":
         return Total(_estimate(rows), "approximate")
-    ways: list[Callable[[], Total]] = [lambda: _bounded(rows, bound)]
+    ways: dict[str, Callable[[], Total]] = {"bounded": lambda: _bounded(rows, bound)}
     if strategy == "exact":
-        ways.insert(0, lambda: Total(rows.count(), "exact"))
+        ways = {"exact": lambda: Total(rows.count(), "exact"), **ways}
     if timeout is None:
-        return ways[0]()
+        return next(iter(ways.values()))()
     return _within(timeout, ways, queryset.db)
 
 
-def _within(timeout: int, ways: Sequence[Callable[[], Total]], using: str) -> Total:
+def _within(timeout: int, ways: Mapping[str, Callable[[], Total]], using: str) -> Total:
     """Give the first total that is there in time."""
-    for count in ways:
+    for name, way in ways.items():
         with suppress(StatementTimeoutError), statement_timeout(timeout, using):
-            return count()
+            return way()
+        count("pagination.count_timed_out", strategy=name)
     return Total()
 
 
 def _bounded(rows: QuerySet[Any], bound: int) -> Total:
-    count = rows[: bound + 1].count()
-    return Total(bound, "at_least") if count > bound else Total(count, "exact")
+    found = rows[: bound + 1].count()
+    return Total(bound, "at_least") if found > bound else Total(found, "exact")
 
 
 def _estimate(rows: QuerySet[Any]) -> int:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from django.core.cache import caches
 
 from drf_apikit.conf import IssuerSettings, apikit_settings
+from drf_apikit.counters import count
 from drf_apikit.jose import KeySet, KeySetError, parse_key_set
 from drf_apikit.oidc.discovery import discover
 from drf_apikit.oidc.fetch import FetchError, fetch_json
@@ -130,8 +131,10 @@ class KeyStore:
             keys = parse_key_set(document)
         except (FetchError, KeySetError) as error:
             logger.warning("Cannot fetch the keys of %s: %s", self._issuer, error)
+            count("authentication.keys_fetch_failed")
             return self._usable(str(error))
         self._keys, self._fetched_at = keys, self._clock()
+        count("authentication.keys_fetched")
         for reason in keys.dropped:
             logger.warning("Left out a key of %s: %s", self._issuer, reason)
         self._save_shared(document)

@@ -10,6 +10,7 @@ from rest_framework import pagination
 from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param
 
+from drf_apikit.counters import count
 from drf_apikit.exceptions import InvalidCursor, ParameterError
 from drf_apikit.keyset import (
     Cursor,
@@ -105,6 +106,7 @@ class CursorPagination(EnvelopePagination, _Base):
         self.page = self.slice.rows
         several = self.has_previous or self.has_next
         self.display_page_controls = several and bool(self.template)
+        count("pagination.page_read", kind="cursor")
         return self.page
 
     def get_page_size(self, request: Request) -> int | None:
@@ -139,6 +141,8 @@ class CursorPagination(EnvelopePagination, _Base):
         try:
             return decode(text, self.keyset, self.scope)
         except CursorError as error:
+            reason = "foreign" if error.foreign else "unknown"
+            count("pagination.cursor_refused", reason=reason)
             detail = _FOREIGN if error.foreign else _UNKNOWN
             problem = InvalidCursor(detail, parameter=self.cursor_query_param)
             raise self._refuse(problem, self.invalid_cursor_message) from None

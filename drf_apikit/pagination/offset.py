@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from drf_apikit.conf import apikit_settings
+from drf_apikit.counters import count
 from drf_apikit.exceptions import InvalidPage
 from drf_apikit.keyset import Total
 from drf_apikit.pagination.envelope import (
@@ -121,6 +122,7 @@ class LimitOffsetPagination(OffsetPagination, _LimitOffset):
         self.display_page_controls = bool(
             self.template and (self.more or self.offset > 0)
         )
+        count("pagination.page_read", kind="limit_offset")
         return rows
 
     def get_limit(self, request: Request) -> int | None:
@@ -222,6 +224,7 @@ class PageNumberPagination(OffsetPagination, _PageNumber):
         self.page = Page(rows, self.number, paginator)
         several = self.more or self.number > 1
         self.display_page_controls = several and bool(self.template)
+        count("pagination.page_read", kind="page_number")
         return rows
 
     def get_page_size(self, request: Request) -> int | None:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_apikit.conf import apikit_settings
+from drf_apikit.counters import count
 from drf_apikit.problem_types import ProblemType
 from drf_apikit.problems.occurrence import identify, trace_of
 
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 #: RFC 9457 section 6.1.
 MEDIA_TYPE: Final = "application/problem+json"
+
+#: What counters know `about:blank` as: some of them make much of a colon.
+_BLANK: Final = "about-blank"
 
 #: Python 3.13 renamed these; a title stays the same on every version.
 _PHRASES: Final[Mapping[int, Any]] = {
@@ -71,11 +75,16 @@ def respond(answer: Answer, request: Any = None) -> ProblemResponse:
     The client then gets a constant document with the same status: what went
     wrong with its request is still more than nothing.
     """
+    kind = answer.problem_type
     try:
-        return ProblemResponse(_document(answer, request), answer.headers)
+        response = ProblemResponse(_document(answer, request), answer.headers)
     except Exception:
         logger.exception("A problem document could not be written")
-        return ProblemResponse(_plain_document(_failure(answer.status), request), {})
+        plain = _plain_document(_failure(answer.status), request)
+        kind, response = None, ProblemResponse(plain, {})
+    slug = kind.slug if kind else _BLANK
+    count("problems.answered", type=slug, status=str(response.status_code))
+    return response
 
 
 def type_uri(problem_type: ProblemType) -> str:
