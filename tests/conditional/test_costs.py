@@ -1,12 +1,10 @@
 """Statements of reads and writes by each validator, as the reference has them."""
 
-import time
 from collections import Counter
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from django.core.cache.backends.base import BaseCache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
@@ -24,10 +22,9 @@ from drf_apikit.conditional import (
     RowDigest,
     UpdatedAt,
     VersionField,
-    generations,
 )
-from drf_apikit.conditional.generations.guards import guards_of
 from tests.app.models import Document
+from tests.compliance.conditional_generations import settled
 from tests.conditional.calls import send
 
 LABEL: Final = "tests_app.Document"
@@ -74,18 +71,11 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def usable_generations(
-    settings: Settings, redis_cache: BaseCache, monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    """Keep generations whose quarantine is over."""
-    redis_cache.clear()
-    settings.DRF_APIKIT = {"CONDITIONAL": {"GENERATIONS": [LABEL]}}
-    generations.install()
-    clock = SimpleNamespace(time=lambda: time.time() + 400)
-    generations.current([Document])
-    monkeypatch.setattr(generations, "time", clock)
-    yield
-    for guard in list(guards_of(connection)):
-        connection.execute_wrappers.remove(guard)
+    settings: Settings, redis_cache: object, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    assert redis_cache
+    with settled(settings, monkeypatch, [LABEL]):
+        yield
 
 
 def cost(status: int, method: str, url: str, data: Any = None, **headers: str) -> Any:

@@ -14,7 +14,6 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from drf_apikit.conditional import ConditionalGetMixin
 from drf_apikit.testing import assert_problem
-from tests.compliance.conditional_generations import settled
 from tests.compliance.conditional_rows import Facts, Table, ask, committed
 from tests.compliance.conditional_views import DETAILS, ROWS
 
@@ -55,15 +54,6 @@ def strategy(request: pytest.FixtureRequest) -> str:
     if name == "generation":
         request.getfixturevalue("settled_generations")
     return name
-
-
-@pytest.fixture
-def settled_generations(
-    redis_cache: object, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    assert redis_cache
-    with settled(settings, monkeypatch):
-        yield
 
 
 def conditions(facts: Facts) -> Iterator[dict[str, str]]:

@@ -1,18 +1,14 @@
 """What a list is compared by, and what the comparison costs."""
 
-import time
-from collections.abc import Callable, Iterator
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache.backends.base import BaseCache
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.db.models import F, Prefetch
 from django.db.models.functions import Lower
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import PageNumberPagination as OthersPages
 from rest_framework.response import Response
@@ -24,9 +20,7 @@ from drf_apikit.conditional import (
     BodyHash,
     Generation,
     PageDigest,
-    generations,
 )
-from drf_apikit.conditional.generations.guards import guards_of
 from tests.app.models import Article, Author, Document, Label
 from tests.torture.library import (
     TRACKED,
@@ -373,25 +367,8 @@ def test_if_match_on_a_list() -> None:
         assert (refused.status_code, refused["ETag"]) == (412, tag)
 
 
-@pytest.fixture
-def settled(
-    redis_cache: BaseCache, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Keep generations, whose first quarantine is over."""
-    redis_cache.clear()
-    settings.DRF_APIKIT = {"CONDITIONAL": {"GENERATIONS": list(TRACKED)}}
-    generations.install()
-    generations.current([Document, Author, Label, Article, User])
-    later = SimpleNamespace(time=lambda: time.time() + 600)
-    monkeypatch.setattr(generations, "time", later)
-    yield
-    for opened in connections.all(initialized_only=True):
-        for guard in list(guards_of(opened)):
-            opened.execute_wrappers.remove(guard)
-
-
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("settled_generations")
 def test_a_304_of_a_generation_takes_no_query() -> None:
     fill()
     for paginator in PAGINATORS.values():

@@ -9,7 +9,6 @@ from pytest_django import Settings
 
 from drf_apikit.testing import assert_problem
 from tests.app.models import Article, Author, Document
-from tests.compliance.conditional_generations import settled
 from tests.conditional.calls import read, send
 from tests.conditional.new_tag_views import Articles
 
@@ -152,27 +151,22 @@ def test_bytes_of_another_serializer_are_good_for_a_write_alone(
 
 
 @in_transactions
+@pytest.mark.usefixtures("settled_generations")
 @pytest.mark.parametrize("accept", ["application/json", "text/plain"])
 def test_a_generation_is_known_after_the_commit_alone(
-    accept: str,
-    article: Article,
-    settings: Settings,
-    redis_cache: object,
-    monkeypatch: pytest.MonkeyPatch,
+    accept: str, article: Article
 ) -> None:
-    assert redis_cache
     url = f"/generation/articles/{article.pk}/"
-    with settled(settings, monkeypatch, "tests_app.Author"):
-        tag = read(url, Accept=accept)
-        patched = send("patch", url, NORMALISED, If_Match=tag, Accept=accept)
-        fresh = read(url, Accept=accept)
-        assert fresh != tag
-        state = patched["ETag"].partition(".")[0].strip('"')
-        assert fresh.startswith(f'"{state}.')
-        answer = send("get", url, If_None_Match=fresh, Accept=accept)
-        assert answer.status_code == 304
-        again = send("patch", url, {"title": "x"}, If_Match=patched["ETag"])
-        assert again.status_code == 200
+    tag = read(url, Accept=accept)
+    patched = send("patch", url, NORMALISED, If_Match=tag, Accept=accept)
+    fresh = read(url, Accept=accept)
+    assert fresh != tag
+    state = patched["ETag"].partition(".")[0].strip('"')
+    assert fresh.startswith(f'"{state}.')
+    answer = send("get", url, If_None_Match=fresh, Accept=accept)
+    assert answer.status_code == 304
+    again = send("patch", url, {"title": "x"}, If_Match=patched["ETag"])
+    assert again.status_code == 200
 
 
 @pytest.mark.compliance("RFC 9110", "9.3.4")

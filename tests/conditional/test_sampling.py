@@ -2,15 +2,12 @@
 
 import logging
 import secrets
-import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache.backends.base import BaseCache
-from django.db import connection, connections
+from django.db import connection
 from django.db.models import Count
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
@@ -29,9 +26,9 @@ from drf_apikit.conditional import (
     VersionField,
     generations,
 )
-from drf_apikit.conditional.generations.guards import guards_of
 from drf_apikit.signals import validator_found_stale
 from tests.app.models import Article, Author, Document, Label
+from tests.compliance.conditional_generations import settled
 from tests.torture.library import (
     TRACKED,
     Articles,
@@ -283,24 +280,16 @@ def test_a_header_that_is_not_declared_is_found(
 
 
 @pytest.fixture
-def settled(
-    redis_cache: BaseCache, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def sampled_generations(
+    redis_cache: object, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Keep generations, whose first quarantine is over."""
-    redis_cache.clear()
-    sample(settings, 1.0, GENERATIONS=list(TRACKED))
-    generations.install()
-    generations.current([Document, Author, Label, Article, User])
-    later = SimpleNamespace(time=lambda: time.time() + 600)
-    monkeypatch.setattr(generations, "time", later)
-    yield
-    for opened in connections.all(initialized_only=True):
-        for guard in list(guards_of(opened)):
-            opened.execute_wrappers.remove(guard)
+    assert redis_cache
+    with settled(settings, monkeypatch, TRACKED, VERIFY_SAMPLE_RATE=1.0):
+        yield
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("settled", "document")
+@pytest.mark.usefixtures("sampled_generations", "document")
 @pytest.mark.parametrize("of_list", [False, True], ids=["object", "list"])
 def test_a_generation_without_one_of_its_models_is_found(
     of_list: bool, found: list[Any], caplog: Any

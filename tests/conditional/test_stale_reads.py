@@ -8,7 +8,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
-from django.db import connections
 from pytest_django import Settings
 
 from drf_apikit.conditional import (
@@ -18,9 +17,9 @@ from drf_apikit.conditional import (
     Validator,
     VersionField,
 )
-from drf_apikit.conditional.generations.guards import guards_of
 from drf_apikit.conditional.generations.store import keys_of
 from tests.app.models import Document, Label
+from tests.compliance.conditional_generations import unwatch
 from tests.torture import stale_reads
 from tests.torture.library import Documents, Kind, Nested, Public
 from tests.torture.stale_reads import (
@@ -40,9 +39,7 @@ def without_guards(redis_cache: BaseCache, settings: Settings) -> Iterator[None]
     assert settings.CACHES["default"]
     redis_cache.clear()
     yield
-    for opened in connections.all(initialized_only=True):
-        for guard in list(guards_of(opened)):
-            opened.execute_wrappers.remove(guard)
+    unwatch()
 
 
 @pytest.mark.usefixtures("database")

@@ -1,17 +1,14 @@
 """What one object is compared by: states, tags, dates, and what they cost."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache.backends.base import BaseCache
-from django.db import connection, connections, models
+from django.db import connection, models
 from django.db.models.fields.files import FieldFile
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -27,9 +24,7 @@ from drf_apikit.conditional import (
     RowValidator,
     UpdatedAt,
     VersionField,
-    generations,
 )
-from drf_apikit.conditional.generations.guards import guards_of
 from drf_apikit.conditional.modification import UNSETTLED, last_modified
 from drf_apikit.conditional.rows import columns_of, microseconds, plain, values_of
 from drf_apikit.conditional.tags import body_of, digest, join, representation_of
@@ -394,25 +389,8 @@ def test_a_date_of_a_day_is_no_moment() -> None:
 # Generations
 
 
-@pytest.fixture
-def settled(
-    redis_cache: BaseCache, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Keep generations, whose first quarantine is over."""
-    redis_cache.clear()
-    settings.DRF_APIKIT = {"CONDITIONAL": {"GENERATIONS": list(TRACKED)}}
-    generations.install()
-    generations.current([Document, Author, Label, Article, User])
-    later = SimpleNamespace(time=lambda: time.time() + 600)
-    monkeypatch.setattr(generations, "time", later)
-    yield
-    for opened in connections.all(initialized_only=True):
-        for guard in list(guards_of(opened)):
-            opened.execute_wrappers.remove(guard)
-
-
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("settled_generations")
 def test_a_304_of_a_generation_takes_no_query(document: Document) -> None:
     view, pk = make(Generation(*TRACKED), Nested), document.pk
     tag = ask(view, pk)["ETag"]
@@ -430,7 +408,7 @@ def test_a_304_of_a_generation_takes_no_query(document: Document) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("settled_generations")
 def test_of_many_tags_a_generation_looks_at_a_few(document: Document) -> None:
     view, pk = make(Generation(*TRACKED)), document.pk
     tag = ask(view, pk)["ETag"]

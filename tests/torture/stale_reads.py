@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.http import HttpResponseNotModified
 from django.test import override_settings
@@ -39,10 +39,10 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 
 from drf_apikit.conditional import UpdatedAt, VersionField
 from drf_apikit.conditional.generations import install
-from drf_apikit.conditional.generations.guards import guards_of
 from drf_apikit.signals import validator_found_stale
 from tests.app.models import Article, Author, Document, Label
 from tests.benchmarks.harness import throw_away_database
+from tests.compliance.conditional_generations import unwatch
 from tests.databases import VENDORS
 from tests.services import start
 from tests.torture.harness import conclude, options
@@ -566,9 +566,7 @@ def run(name: str, seed: int, *, mutations: int) -> int:
     try:
         library.play(mutations)
     finally:
-        for opened in connections.all(initialized_only=True):
-            for guard in list(guards_of(opened)):
-                opened.execute_wrappers.remove(guard)
+        unwatch()
     library.conclude()
     counts = {"mutations": mutations} | {
         what: library.found[what]

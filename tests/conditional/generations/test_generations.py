@@ -39,6 +39,7 @@ from drf_apikit.conditional.generations import (
 )
 from drf_apikit.conditional.generations.guards import DEBTS, WriteGuard, guards_of
 from tests.app.models import Article, Author, Book, Novel, Remark, Shelf
+from tests.compliance.conditional_generations import unwatch
 from tests.databases import in_threads
 
 NAMES = ("Article", "Author", "Book", "Novel", "Remark", "Shelf")
@@ -59,9 +60,7 @@ def generations(settings: Settings, redis_cache: BaseCache) -> Iterator[None]:
     DEBTS.next_attempt = 0.0
     yield
     DEBTS.labels.clear()
-    for opened in connections.all(initialized_only=True):
-        for guard in list(guards_of(opened)):
-            opened.execute_wrappers.remove(guard)
+    unwatch()
 
 
 def seen(*models_: type[models.Model]) -> str | None:
