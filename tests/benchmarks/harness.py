@@ -92,9 +92,10 @@ def measure(
     width = max(len(f"{goal.case} / {goal.base}") for goal in goals)
     width = max(width, *map(len, cases))
     print(f"\n{title} ({rounds} rounds)\n")
-    print(f"{'case':{width}}  {'least µs':>12}  {'median µs':>12}")
+    print(f"{'case':{width}}  {'least µs':>12}  {'median µs':>12}  {'per second':>12}")
     for name, taken in times.items():
-        print(f"{name:{width}}  {min(taken):12.1f}  {median(taken):12.1f}")
+        least, rate = min(taken), SECOND / min(taken)
+        print(f"{name:{width}}  {least:12.1f}  {median(taken):12.1f}  {rate:12.0f}")
     print(f"\n{'ratio':{width}}  {'of least':>12}  {'of medians':>12}  goal")
     for goal in goals:
         case, base = times[goal.case], times[goal.base]
