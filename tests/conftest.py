@@ -9,7 +9,9 @@
   `--compliance` prints them all with their outcome.
 
 Servers start when they are first wanted. One that is missing skips the tests that
-want it, with one line in the summary; with CI=true these tests fail.
+want it, with one line in the summary; with CI=true these tests fail. With
+PGBOUNCER=1 the PostgreSQL of `database` is behind a PgBouncer that pools
+transactions, which has to be there.
 """
 
 import os
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 SPEC: Final = re.compile(r"RFC \d+|draft-[a-z0-9-]+|OIDC \S.*")
 SECTION: Final = re.compile(r"(\d+|[A-Z])(\.\d+)*")
 COMPLIANCE: Final = "compliance"
+PGBOUNCER: Final = "pgbouncer"
 
 
 # Repeatable: each run draws the same examples, however slow the machine is.
@@ -85,7 +88,8 @@ class Services:
     def refuse(self, name: str, reason: str) -> NoReturn:
         """Skip or fail the test for want of a server."""
         self.missing[name] = reason
-        refuse = pytest.fail if in_ci() else pytest.skip
+        # PgBouncer is never missed by accident: it was asked for.
+        refuse = pytest.fail if in_ci() or name == PGBOUNCER else pytest.skip
         refuse(f"{name}: {reason}")
 
     def stop(self) -> None:
@@ -176,9 +180,10 @@ def database(
     if vendor == "sqlite":
         django_db_setup.use(vendor)
     else:
-        url = services.url(vendor)
+        pooled = vendor == "postgresql" and behind_pgbouncer()
+        url = services.url(PGBOUNCER if pooled else vendor)
         with django_db_blocker.unblock():
-            django_db_setup.prepare(vendor, url)
+            django_db_setup.prepare(vendor, url, pooled=pooled)
     return vendor
 
 
@@ -219,7 +224,12 @@ def redis_cache(redis_url: str, settings: "Settings") -> Iterator[BaseCache]:
 
 def in_ci() -> bool:
     """Tell whether a missing server is a failure."""
-    return os.environ.get("CI", "").lower() in {"1", "true"}
+    return _is_set("CI")
+
+
+def behind_pgbouncer() -> bool:
+    """Tell whether the tests reach PostgreSQL through a PgBouncer."""
+    return _is_set("PGBOUNCER")
 
 
 def claim(item: pytest.Item, marker: pytest.Mark) -> tuple[str, str]:
@@ -232,6 +242,10 @@ def claim(item: pytest.Item, marker: pytest.Mark) -> tuple[str, str]:
         f"{item.nodeid}: compliance takes a specification and a section, as in"
         f' compliance("RFC 9110", "13.1.2"), not {marker.args!r} {marker.kwargs!r}.'
     )
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in {"1", "true"}
 
 
 def _rows(reporter: pytest.TerminalReporter) -> Iterator[tuple[str, str, str, str]]:

