@@ -41,7 +41,7 @@ class IdempotencyRecordAdmin(_RecordAdmin):
     )
     list_filter = ("method", "status_code")
     search_fields = ("scope",)
-    exclude = ("body", "headers")
+    exclude = ("answer",)
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         """Refuse: a record without its effects would be a lie."""

@@ -27,6 +27,7 @@ __all__ = [
     "IdempotencyKeyMissing",
     "IdempotencyKeyReused",
     "IdempotencyResponseNotKept",
+    "IdempotencyUnavailable",
     "InsufficientScope",
     "InvalidCursor",
     "InvalidPage",
@@ -171,6 +172,12 @@ class IdempotencyResponseNotKept(Problem):
     """409: the effect is done, its answer was too long to be kept."""
 
     problem_type = problem_types.IDEMPOTENCY_RESPONSE_NOT_KEPT
+
+
+class IdempotencyUnavailable(Problem):
+    """503: the database cannot be asked, so the view was not run."""
+
+    problem_type = problem_types.IDEMPOTENCY_UNAVAILABLE
 
 
 class InvalidToken(Problem, AuthenticationFailed):

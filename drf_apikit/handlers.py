@@ -147,8 +147,7 @@ def layered(layer: Layer) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        made = hasattr(function, "view_class") or hasattr(function, "cls")
-        if made or inspect.isclass(function) or not callable(function):
+        if not _is_handler(function):
             raise TypeError(f"{layer!r} goes on a view method, not on {function!r}")
 
         @functools.wraps(function)
@@ -169,6 +168,17 @@ def layered(layer: Layer) -> Callable[[F], F]:
         return cast("F", wrapper)
 
     return decorate
+
+
+def _is_handler(function: Any) -> bool:
+    """Tell a handler from a class, a finished view, and what DRF does not call."""
+    made = hasattr(function, "view_class") or hasattr(function, "cls")
+    bound = isinstance(function, staticmethod | classmethod)
+    waits = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(
+        function
+    )
+    kind = made or bound or waits or inspect.isclass(function)
+    return callable(function) and not kind
 
 
 def _declared(handler: Callable[..., Any]) -> list[Layer]:

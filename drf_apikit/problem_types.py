@@ -248,12 +248,21 @@ IDEMPOTENCY_IN_PROGRESS = ProblemType(
     _("A request is outstanding for this Idempotency-Key"),
     409,
     _("The first request is still running. Retry after `Retry-After` seconds."),
+    headers={"Retry-After": _("Seconds to wait.")},
 )
 IDEMPOTENCY_RESPONSE_NOT_KEPT = ProblemType(
     "idempotency-response-not-kept",
     _("The first response was not kept"),
     409,
     _("The first request succeeded, but its answer was too long to be kept."),
+    headers={"Location": _("Where the result is, if the first answer said so.")},
+)
+IDEMPOTENCY_UNAVAILABLE = ProblemType(
+    "idempotency-unavailable",
+    _("Idempotency is unavailable"),
+    503,
+    _("It cannot be told whether this was done before, so nothing was done."),
+    headers={"Retry-After": _("Seconds to wait.")},
 )
 
 AUTHENTICATION_UNAVAILABLE = ProblemType(

@@ -6,6 +6,7 @@ __all__ = [
     "idempotency_conflicted",
     "idempotency_executed",
     "idempotency_mismatched",
+    "idempotency_released",
     "idempotency_replayed",
     "token_rejected",
     "validator_found_stale",
@@ -23,6 +24,10 @@ idempotency_conflicted = Signal()
 
 #: A key came again with another payload. Arguments: `request`, `scope`.
 idempotency_mismatched = Signal()
+
+#: A person has let an operation run again. Arguments: `request` (of the admin),
+#: `scope`, `reason` (what that person wrote).
+idempotency_released = Signal()
 
 #: An access token was refused. Arguments: `request`, `reason`
 #: (`drf_apikit.jose.Reason`), `issuer` (the trusted issuer, or None).

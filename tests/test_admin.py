@@ -25,13 +25,15 @@ def record() -> IdempotencyRecord:
     now = timezone.now()
     return IdempotencyRecord.objects.create(
         scope="a" * 64,
+        principal="d" * 64,
         fingerprint="b" * 64,
         format_version=1,
         method="POST",
         route="transfers/",
         status_code=201,
-        headers=[["X-Header", SECRET]],
-        body=SECRET.encode(),
+        has_body=True,
+        codec=0,
+        answer=SECRET.encode(),
         created_at=now,
         expires_at=now + timedelta(days=1),
     )

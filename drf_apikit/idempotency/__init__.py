@@ -8,5 +8,6 @@ On whatever has the effect:
 """
 
 from drf_apikit.idempotency.decorator import IdempotencyMixin, idempotent
+from drf_apikit.idempotency.fingerprint import ignoring
 
-__all__ = ["IdempotencyMixin", "idempotent"]
+__all__ = ["IdempotencyMixin", "idempotent", "ignoring"]

@@ -5,7 +5,7 @@ method, route with its arguments, and key.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from rest_framework.request import Request
@@ -16,7 +16,15 @@ from drf_apikit.digests import feed
 from drf_apikit.exceptions import IdempotencyKeyMalformed
 from drf_apikit.http.fields import parse_string_or_token
 
-__all__ = ["FORMAT", "MAX_LENGTH", "digest", "read_key", "resolve_scope", "route_of"]
+__all__ = [
+    "FORMAT",
+    "MAX_LENGTH",
+    "digest",
+    "read_key",
+    "resolve_principal",
+    "resolve_scope",
+    "route_of",
+]
 
 #: Moves when scopes, fingerprints or answers are made in another way.
 FORMAT: Final = 1
@@ -46,15 +54,26 @@ def read_key(request: Request) -> str | None:
     return key
 
 
-def resolve_scope(request: Request, key: str) -> str | None:
-    """Give the digest that names the record; None for an anonymous caller."""
-    principal = principal_of(request)
-    if principal is None:
-        return None
+def resolve_principal(
+    request: Request, key_scope: Callable[[Request], str | None] | None = None
+) -> str | None:
+    """Give a digest of whose key it is; None where nobody is known.
+
+    That is a user, or the client of a token; or else what `key_scope` says.
+    """
+    if key_scope is None:
+        principal = principal_of(request)
+        return None if principal is None else digest(principal)
+    named = key_scope(request)
+    return digest(["key_scope", named]) if named else None
+
+
+def resolve_scope(request: Request, principal: str, key: str) -> str:
+    """Give the digest that names the record."""
     # The path, not the arguments that were made of it: an argument can be any
     # object, with a text that is another one in the next process.
     where = (route_of(request), request.path_info)
-    return digest([_tenant(request), *principal, request.method, *where, key])
+    return digest([_tenant(request), principal, request.method, *where, key])
 
 
 def route_of(request: Request) -> str:

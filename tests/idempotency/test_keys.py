@@ -9,7 +9,7 @@ from drf_apikit.exceptions import IdempotencyKeyMalformed
 from drf_apikit.idempotency.keys import (
     digest,
     read_key,
-    resolve_scope,
+    resolve_principal,
     route_of,
 )
 from drf_apikit.models import IdempotencyRecord
@@ -140,10 +140,10 @@ def test_half_a_client_is_nobody(claims: dict[str, str]) -> None:
         client_id = claims.get("client_id")
 
     vars(request).update(_user=None, _auth=Half())
-    assert resolve_scope(request, "key") is None
+    assert resolve_principal(request) is None
     token = AccessToken({"iss": "https://issuer.test", "client_id": "client"})
     request.auth = token
-    assert resolve_scope(request, "key") is not None
+    assert resolve_principal(request) is not None
 
 
 def test_a_user_of_any_kind_is_somebody() -> None:
@@ -158,7 +158,7 @@ def test_a_user_of_any_kind_is_somebody() -> None:
     for user in (Robot(1), Robot(2), Android(1)):
         request = asking("key")
         vars(request).update(_user=user, _auth=None)
-        scopes.add(resolve_scope(request, "key"))
+        scopes.add(resolve_principal(request))
     assert len(scopes) == 3
     assert None not in scopes
 

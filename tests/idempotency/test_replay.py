@@ -1,63 +1,18 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
-from rest_framework.request import Request
 from rest_framework.response import Response
 
-from drf_apikit.models import IdempotencyRecord
 from drf_apikit.testing import assert_problem
 from tests.app.models import Article
 from tests.idempotency.calls import Call, caller, outcome, person
 from tests.idempotency.views import Script
 
-Answer = Callable[[Request], HttpResponseBase]
-
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.urls("tests.idempotency.urls"),
 ]
-
-
-def stream(_request: Request) -> HttpResponseBase:
-    return StreamingHttpResponse(iter([b"a", b"b"]), headers={"Location": "/a/"})
-
-
-def file(_request: Request) -> HttpResponseBase:
-    return FileResponse(iter([b"ab"]), headers={"Location": "/a/"})
-
-
-def long(_request: Request) -> HttpResponseBase:
-    return Response("x" * 1000, headers={"Location": "/a/"})
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("everywhere")
-@pytest.mark.parametrize("answer", [stream, file, long])
-def test_what_is_not_kept_is_not_run_again(
-    answer: Answer, post: Call, script: type[Script], settings: Any
-) -> None:
-    settings.DRF_APIKIT = {"IDEMPOTENCY": {"MAX_BODY": 100}}
-    script.answer = staticmethod(answer)
-    first = post()
-    assert first.status_code == 200
-    assert first.getvalue() in (b"ab", b'"%s"' % (b"x" * 1000))
-    for _ in range(2):
-        second = post()
-        assert_problem(second, 409, "idempotency-response-not-kept")
-        assert second["Location"] == "/a/"
-    assert len(script.entered) == 1
-    assert IdempotencyRecord.objects.get().body is None
-
-
-def test_without_a_location_there_is_none(post: Call, script: type[Script]) -> None:
-    script.answer = staticmethod(lambda _: StreamingHttpResponse([b"a"]))
-    post()
-    response = post()
-    assert_problem(response, 409, "idempotency-response-not-kept")
-    assert "Location" not in response
 
 
 @pytest.mark.parametrize("limit", [3, 4])

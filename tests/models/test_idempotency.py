@@ -11,10 +11,12 @@ def record(scope: str = "a" * 64) -> IdempotencyRecord:
     now = timezone.now()
     return IdempotencyRecord(
         scope=scope,
+        principal="d" * 64,
         fingerprint="b" * 64,
         format_version=1,
         method="POST",
         route="transfers/",
+        has_body=False,
         created_at=now,
         expires_at=now + timedelta(days=1),
     )
@@ -30,14 +32,12 @@ def test_a_record_keeps_what_it_is_given() -> None:
     claimed = record()
     claimed.save()
     stored = IdempotencyRecord.objects.get()
-    empty = (stored.status_code, stored.headers, stored.body, stored.completed_at)
+    empty = (stored.status_code, stored.codec, stored.answer, stored.completed_at)
     assert empty == (None, None, None, None)
-    claimed.headers = [["Content-Type", "text/plain"], ["Link", '<a>; rel="b"']]
-    claimed.body = bytes(range(256))
+    claimed.answer = bytes(range(256))
     claimed.save()
     stored.refresh_from_db()
-    assert stored.headers == claimed.headers
-    assert bytes(stored.body or b"") == claimed.body
+    assert bytes(stored.answer or b"") == claimed.answer
 
 
 @pytest.mark.django_db

@@ -1,0 +1,135 @@
+"""What is written for a claim, what is read of a record, and by which clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from drf_apikit.idempotency.keys import FORMAT
+from drf_apikit.models import IdempotencyRecord
+
+__all__ = [
+    "COLUMNS",
+    "READ",
+    "Claim",
+    "ContentionError",
+    "Kept",
+    "complete",
+    "fetch",
+    "moment",
+    "renewal",
+    "select",
+    "source",
+    "table",
+]
+
+#: The columns of a claim; the last two are by the clock of the database.
+COLUMNS: Final = (
+    "scope, principal, fingerprint, format_version, method, route, has_body,"
+    " created_at, expires_at"
+)
+_ROUTE: Final = 255
+
+
+class ContentionError(Exception):
+    """Another transaction is at the same operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is written before the view runs. `ttl` is in seconds."""
+
+    scope: str
+    principal: str
+    fingerprint: str
+    method: str
+    route: str
+    ttl: int
+
+    @property
+    def values(self) -> list[Any]:
+        """The parameters of `source`."""
+        digests = [self.scope, self.principal, self.fingerprint]
+        return [*digests, FORMAT, self.method, self.route[:_ROUTE], False]
+
+
+class Kept(NamedTuple):
+    """What a replay needs of a record."""
+
+    principal: str
+    fingerprint: str
+    format_version: int
+    status_code: int
+    has_body: bool
+    codec: int
+    answer: bytes
+
+
+#: The columns of `Kept`, of a table that is called `kept`.
+READ: Final = ", ".join(f"kept.{name}" for name in Kept.__annotations__)
+
+
+def fetch(
+    sql: str, parameters: list[Any], connection: BaseDatabaseWrapper
+) -> Kept | None:
+    """Read one record by a statement that begins with its columns."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        row = cursor.fetchone()
+    return None if row is None else Kept(*row)
+
+
+def select(connection: BaseDatabaseWrapper) -> str:
+    """Write the statement that reads the record of a scope."""
+    return f"SELECT {READ} FROM {table(connection)} AS kept WHERE kept.scope = %s"
+
+
+def table(connection: BaseDatabaseWrapper) -> str:
+    """Quote the name of the table."""
+    return connection.ops.quote_name(IdempotencyRecord._meta.db_table)
+
+
+def moment(connection: BaseDatabaseWrapper, seconds: int = 0) -> str:
+    """Write in SQL what time it is, or is going to be, as the columns have it.
+
+    It is the database's clock: those of several hosts differ.
+    """
+    if connection.vendor == "postgresql":
+        return f"(statement_timestamp() + interval '{seconds} seconds')"
+    # The others have no time zones: their columns have the connection's time.
+    zone = connection.timezone or timezone.get_default_timezone()
+    offset = datetime.now(zone).utcoffset()
+    seconds += int(offset.total_seconds()) if offset else 0
+    if connection.vendor == "mysql":
+        return f"(UTC_TIMESTAMP(6) + INTERVAL {seconds} SECOND)"
+    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '{seconds:+d} seconds')"
+
+
+def source(claim: Claim, connection: BaseDatabaseWrapper) -> str:
+    """Write the values of `COLUMNS`."""
+    begin, end = moment(connection), moment(connection, claim.ttl)
+    return f"%s, %s, %s, %s, %s, %s, %s, {begin}, {end}"
+
+
+def renewal(new: str) -> str:
+    """Write how a claim overwrites a row that has expired."""
+    own = [f"{name} = {new.format(name)}" for name in COLUMNS.split(", ")[1:]]
+    cleared = ("status_code", "codec", "answer", "completed_at")
+    return ", ".join([*own, *(f"{name} = NULL" for name in cleared)])
+
+
+def complete(
+    scope: str, columns: Mapping[str, Any], connection: BaseDatabaseWrapper
+) -> bool:
+    """Put the answer into the row of a claim; False where it is gone."""
+    given = ", ".join(f"{name} = %s" for name in columns)
+    sql = (
+        f"UPDATE {table(connection)} SET {given}, completed_at = {moment(connection)}"
+        " WHERE scope = %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*columns.values(), scope])
+        return bool(cursor.rowcount)

@@ -1,0 +1,58 @@
+"""Answers in a cache that all processes share: a replay without the database.
+
+They are put there when their transaction has committed, and only read. What is
+not in the cache, is lost from it, or cannot be read, is asked of the database:
+it alone decides whether an operation has been done.
+"""
+
+import logging
+from typing import Any, Final
+
+from django.core.cache import caches
+
+from drf_apikit.conf import apikit_settings
+from drf_apikit.idempotency.claims import Claim, Kept
+from drf_apikit.idempotency.keys import FORMAT
+
+__all__ = ["find", "forget", "keep"]
+
+_PREFIX: Final = f"drf_apikit:idempotency:{FORMAT}:"
+logger = logging.getLogger("drf_apikit.idempotency")
+
+
+def find(scope: str) -> Kept | None:
+    """Give what the cache has of a scope."""
+    alias = apikit_settings.idempotency.cache
+    if alias is None:
+        return None
+    try:
+        found = caches[alias].get(_PREFIX + scope)
+        return None if found is None else Kept(*found)
+    except Exception:  # whatever it raises: the database knows
+        logger.warning("Cannot read answers from the cache.", exc_info=True)
+        return None
+
+
+def keep(claim: Claim, columns: dict[str, Any]) -> None:
+    """Put an answer there, for no longer than its record lives."""
+    settings = apikit_settings.idempotency
+    if settings.cache is None:
+        return
+    kept = Kept(claim.principal, claim.fingerprint, FORMAT, **columns)
+    life = min(claim.ttl, settings.cache_life)
+    try:
+        caches[settings.cache].set(_PREFIX + claim.scope, tuple(kept), life)
+    except Exception:  # the answer has been committed already
+        logger.warning("Cannot put an answer into the cache.", exc_info=True)
+
+
+def forget(scope: str) -> None:
+    """Take an answer out.
+
+    Raises:
+        Exception: whatever the cache raises: it may still have the answer.
+
+    """
+    alias = apikit_settings.idempotency.cache
+    if alias is not None:
+        caches[alias].delete(_PREFIX + scope)
