@@ -34,7 +34,7 @@ PUBLIC: Final = {
         "tracked",
     },
     "drf_apikit.counters": {"EVENTS", "Event", "count"},
-    "drf_apikit.idempotency": {"IdempotencyMixin", "idempotent"},
+    "drf_apikit.idempotency": {"IdempotencyMixin", "idempotent", "ignoring"},
     "drf_apikit.models": {
         "ExternalIdentity",
         "IdempotencyRecord",
@@ -100,6 +100,7 @@ PUBLIC: Final = {
         "idempotency_conflicted",
         "idempotency_executed",
         "idempotency_mismatched",
+        "idempotency_released",
         "idempotency_replayed",
         "token_rejected",
         "validator_found_stale",
