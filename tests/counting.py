@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pytest_django import Settings
 
-__all__ = ["Counted", "note", "recorded"]
+__all__ = ["Counted", "failing", "note", "of_block", "recorded"]
 
 #: Events with their labels, in the order of their calls.
 Counted = list[tuple[str, dict[str, str]]]
@@ -17,9 +17,19 @@ def note(event: str, labels: dict[str, str]) -> None:
     _CALLS.append((event, labels))
 
 
+def failing(event: str, _labels: dict[str, str]) -> None:
+    """Be a hook that is broken."""
+    raise LookupError(event)
+
+
 def recorded(settings: Settings, **sections: Any) -> Counted:
     """Name the hook in the settings, beside these sections; give what it is told."""
     _CALLS.clear()
     metrics = {"COUNTER": f"{__name__}.{note.__name__}"}
     settings.DRF_APIKIT = {**settings.DRF_APIKIT, **sections, "METRICS": metrics}
     return _CALLS
+
+
+def of_block(block: str, counted: Counted) -> Counted:
+    """Give what one block has counted."""
+    return [(event, labels) for event, labels in counted if event.startswith(block)]

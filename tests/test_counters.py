@@ -6,7 +6,7 @@ import logging
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from pytest_django import Settings
 from drf_apikit import counters
 from drf_apikit.conf import apikit_settings
 from drf_apikit.counters import EVENTS, Event, count
-from tests.counting import recorded
+from tests.counting import failing, recorded
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "drf_apikit"
@@ -30,10 +30,6 @@ PURGED: Final = "idempotency.purged"
 TYPED_IN: Final = "counting_as_in_the_guide"
 
 
-def failing(event: str, _labels: dict[str, str]) -> None:
-    raise LookupError(event)
-
-
 def leaving(_event: str, _labels: dict[str, str]) -> None:
     raise SystemExit
 
@@ -42,8 +38,8 @@ def again(event: str, labels: dict[str, str]) -> None:
     count(event, **labels)
 
 
-def hooked(name: str) -> dict[str, Any]:
-    return {"METRICS": {"COUNTER": f"{__name__}.{name}"}}
+def hooked(hook: Callable[..., None]) -> dict[str, Any]:
+    return {"METRICS": {"COUNTER": f"{hook.__module__}.{hook.__name__}"}}
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
@@ -53,9 +49,12 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
             yield name, ast.parse(path.read_text("utf-8"))
 
 
+SOURCES: Final = dict(sources())
+
+
 def calls() -> Iterator[tuple[str, ast.Call]]:
     """Find all calls of `count` in modules that have imported ours."""
-    for name, tree in sources():
+    for name, tree in SOURCES.items():
         if any(_is_import(node) for node in ast.walk(tree)):
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call) and _is_count(node.func):
@@ -121,25 +120,25 @@ def test_a_hook_is_loaded_once(
         return lambda _event, _labels: None
 
     monkeypatch.setattr(counters, "load", load)
-    settings.DRF_APIKIT = hooked("failing")
+    settings.DRF_APIKIT = hooked(failing)
     count(PURGED)
     count(PURGED)
-    assert loaded == [f"{__name__}.failing"]
-    settings.DRF_APIKIT = hooked("again")
+    assert loaded == ["tests.counting.failing"]
+    settings.DRF_APIKIT = hooked(again)
     count(PURGED)
     assert loaded[1:] == [f"{__name__}.again"]
 
 
 @pytest.mark.parametrize(
-    ("name", "error"), [("failing", LookupError), ("again", RecursionError)]
+    ("hook", "error"), [(failing, LookupError), (again, RecursionError)]
 )
 def test_a_hook_that_raises_decides_about_nothing(
     settings: Settings,
     caplog: pytest.LogCaptureFixture,
-    name: str,
+    hook: Callable[..., None],
     error: type[Exception],
 ) -> None:
-    settings.DRF_APIKIT = hooked(name)
+    settings.DRF_APIKIT = hooked(hook)
     count("idempotency.replayed", source="cache")
     count("idempotency.replayed", source="cache")
     first, second = caplog.records
@@ -151,7 +150,7 @@ def test_a_hook_that_raises_decides_about_nothing(
 
 
 def test_what_ends_the_process_is_not_held_up(settings: Settings) -> None:
-    settings.DRF_APIKIT = hooked("leaving")
+    settings.DRF_APIKIT = hooked(leaving)
     with pytest.raises(SystemExit):
         count(PURGED)
 
@@ -200,7 +199,7 @@ def test_nobody_imports_the_hook_in_another_way() -> None:
     """Otherwise the tests below would not see each call."""
     odd = [
         f"{name}: {ast.unparse(node)}"
-        for name, tree in sources()
+        for name, tree in SOURCES.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         and re.search(r"\bcounters\b", ast.unparse(node))
