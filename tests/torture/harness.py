@@ -21,10 +21,9 @@ from demo.guardian import Guardian
 from drf_apikit.testing import InMemoryIssuer
 from ledger.spec import People, Person
 from tests.databases import VENDORS
-from tests.services import start
 from tests.torture.server import SECONDS_TO_START, Answer, BrokenError, Server
 
-__all__ = ["Answer", "BrokenError", "Ledger", "conclude", "options", "running"]
+__all__ = ["Answer", "BrokenError", "Ledger", "conclude", "options"]
 
 AUDIENCE: Final = "https://ledger.test"
 OPERATOR: Final = "operator"
@@ -89,17 +88,6 @@ class Ledger(Server):
             self.start(guardian, words)
             if guardian.wait(SECONDS_TO_START):
                 raise RuntimeError(f"Seeding failed: {self.log()}")
-
-
-@contextmanager
-def running(url: str | None = None) -> Iterator[Ledger]:
-    """Start a ledger on a PostgreSQL server, by default one of its own."""
-    with ExitStack() as resources:
-        if url is None:
-            service = start("postgresql")
-            resources.callback(service.stop)
-            url = service.url
-        yield resources.enter_context(Ledger(url))
 
 
 def options(

@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -17,26 +18,59 @@ from drf_apikit.pagination import cursor
 from tests.app.models import Article, Document
 from tests.conftest import Services
 from tests.pagination.walking import List
+from tests.services import UnavailableError, durable_postgresql
 from tests.torture import failures, idempotency, lost_update, pagination, walks
 from tests.torture.cursors import ForgedCursors
-from tests.torture.harness import Answer, Ledger, conclude, running
-from tests.torture.idempotency import BALANCES, Payment, judge
+from tests.torture.harness import Answer, conclude
+from tests.torture.idempotency import KILL, STOP, Run
 from tests.torture.lost_update import Documents, Round
+from tests.torture.payments import BALANCES, Payment, judge
+from tests.torture.stepped import ledger as stepped
+from tests.torture.stepped.ledger import SteppedLedger
+from tests.torture.stepped.steps import Step
 
 ONE, OTHER = lost_update.WRONG[:2]
 
 
 @pytest.fixture(scope="module")
-def ledger(services: Services) -> Iterator[Ledger]:
-    with running(services.url("postgresql")) as ledger:
-        yield ledger
+def ledger(services: Services) -> Iterator[SteppedLedger]:
+    # A server of its own: it is to crash.
+    with ExitStack() as resources:
+        try:
+            postgresql = resources.enter_context(durable_postgresql())
+        except UnavailableError as error:
+            services.refuse("postgresql", str(error))
+        yield resources.enter_context(SteppedLedger(postgresql, atomic=True))
 
 
-def test_payments_survive_kills(
-    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+def test_payments_survive_kills_and_a_stop(
+    ledger: SteppedLedger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert idempotency.run(ledger, kills=3, seed=1) == 0
-    assert "idempotency --seed 1: ok: 3 kills" in capsys.readouterr().out
+    plan = [KILL, *Step, STOP]
+    assert idempotency.run(ledger, "", plan, seed=1) == 0
+    line = capsys.readouterr().out
+    assert "idempotency --seed 1: ok: 11 kills, " in line
+    assert all(f", 1 of them {step}, " in line for step in Step)
+    assert ", 1 stops of PostgreSQL, " in line
+
+
+def test_a_client_that_forgets_its_key_pays_twice(ledger: SteppedLedger) -> None:
+    before: dict[int, int] = dict(ledger.query(BALANCES))
+    played = Run(ledger, seed=2, forgetful=True)
+    found = judge(ledger, played.play([Step.COMMITTED]), before)
+    assert found["duplicated"]
+    assert found["wrong balances"]
+
+
+def test_a_step_that_nobody_comes_to_is_a_fault(
+    ledger: SteppedLedger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(stepped, "SECONDS_FOR_STEP", 0.01)
+    monkeypatch.setattr(stepped.Trap, "take", lambda *_: None)
+    assert idempotency.run(ledger, "", [Step.MOVED], seed=3) == 1
+    assert ", 1 steps missed" in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)
@@ -62,14 +96,14 @@ def test_what_is_wrong_ends_a_run_with_an_error(
     assert capsys.readouterr().out == "name: FAILED: 2 rounds, 0 lost, 1 stuck\n"
 
 
-def pay(ledger: Ledger, key: str, reference: str) -> Answer:
+def pay(ledger: SteppedLedger, key: str, reference: str) -> Answer:
     order = {"source": 1, "target": 2, "amount": 5, "currency": "EUR"}
     headers = {"Authorization": ledger.authorization(), "Idempotency-Key": key}
     order_with_text = {**order, "reference": reference}
     return ledger.send("POST", "/api/transfers/", order_with_text, headers)
 
 
-def test_the_judge_of_payments_sees_every_fault(ledger: Ledger) -> None:
+def test_the_judge_of_payments_sees_every_fault(ledger: SteppedLedger) -> None:
     before: dict[int, int] = dict(ledger.query(BALANCES))
     good = Payment("judge-good", 1, 2, 5)
     good.answers = [pay(ledger, good.key, good.key) for _ in range(2)]
