@@ -10,14 +10,10 @@ from django.core.signals import request_finished
 from django.db import connections, transaction
 
 from drf_apikit.idempotency.claims.rows import (
-    COLUMNS,
-    READ,
     Claim,
     ContentionError,
     Kept,
-    moment,
-    source,
-    table,
+    insert_or_read,
 )
 from drf_apikit.idempotency.keys import digest
 
@@ -38,26 +34,15 @@ def take(claim: Claim, connection: Any) -> Kept | None:
     if not connection.mysql_is_mariadb:
         patience = ""
         _lock(claim.scope, connection)
-    name, values = table(connection), source(claim, connection)
-    with connection.cursor() as cursor:
-        insert = f"{patience}INSERT IGNORE INTO {name} ({COLUMNS}) VALUES ({values})"
-        cursor.execute(insert, claim.values)
-        if cursor.rowcount:
-            return None
-        # A locking read sees what was committed after this transaction's snapshot.
-        # The insert has left a shared lock; a stronger one would make two retries
-        # collide.
-        cursor.execute(
-            f"SELECT kept.expires_at <= {moment(connection)}, {READ}"
-            f" FROM {name} AS kept WHERE kept.scope = %s LOCK IN SHARE MODE",
-            [claim.scope],
-        )
-        expired, *row = cursor.fetchone()
-        if not expired:
-            return Kept(*row)
-        replace = f"{patience}REPLACE INTO {name} ({COLUMNS}) VALUES ({values})"
-        cursor.execute(replace, claim.values)
-        return None
+    return insert_or_read(
+        claim,
+        connection,
+        ignore=f"{patience}INSERT IGNORE",
+        replace=f"{patience}REPLACE",
+        # It sees what was committed after this transaction's snapshot. The insert has
+        # left a shared lock; a stronger one would make two retries collide.
+        lock="LOCK IN SHARE MODE",
+    )
 
 
 def release(connection: Any) -> None:

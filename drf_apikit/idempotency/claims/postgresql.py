@@ -1,5 +1,7 @@
 """PostgreSQL: a lock that is tried, an insert and a read in one statement."""
 
+from typing import Final
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from drf_apikit.idempotency.claims.rows import (
@@ -8,50 +10,56 @@ from drf_apikit.idempotency.claims.rows import (
     Claim,
     ContentionError,
     Kept,
-    fetch,
     moment,
-    renewal,
-    select,
     source,
     table,
 )
 
 __all__ = ["take"]
 
+#: The lock goes with the transaction, so that it also does behind a pooler of
+#: transactions. It keeps the insert from waiting for the one before it; the unique
+#: index keeps what was committed after this statement's snapshot from being missed.
+_LOCK: Final = "pg_try_advisory_xact_lock(%s)"
+#: What a claim empties in a row that has expired.
+_EMPTIED: Final = ("status_code", "codec", "answer", "completed_at")
+
 
 def take(claim: Claim, connection: BaseDatabaseWrapper) -> Kept | None:
     """Claim a scope; give what is kept where it is done already.
-
-    The lock goes with the transaction, so that it also does behind a pooler of
-    transactions. Without it, an insert would wait for the one before it; with it
-    alone, and no unique index, a snapshot from before the lock would not see
-    what that one has committed.
 
     Raises:
         ContentionError: the lock is held, and nothing is there to be read yet.
 
     """
-    name, now = table(connection), moment(connection)
-    sql = (
-        "WITH attempt AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%s) AS locked),"
-        f" claimed AS (INSERT INTO {name} AS old ({COLUMNS})"
-        f" SELECT {source(claim, connection)} FROM attempt WHERE locked"
-        f" ON CONFLICT (scope) DO UPDATE SET {renewal('excluded.{}')}"
-        " WHERE old.expires_at <= excluded.created_at RETURNING scope)"
-        f" SELECT {READ}, attempt.locked, EXISTS (SELECT FROM claimed)"
-        f" FROM attempt LEFT JOIN {name} AS kept"
-        f" ON kept.scope = %s AND kept.expires_at > {now}"
-    )
+    name, values = table(connection), source(claim, connection)
     lock = int.from_bytes(bytes.fromhex(claim.scope)[:8], "big", signed=True)
+    found = f"kept.expires_at <= {moment(connection)}, {READ}"
+    insert = (
+        f"WITH claimed AS (INSERT INTO {name} ({COLUMNS}) SELECT {values} WHERE {_LOCK}"
+        " ON CONFLICT (scope) DO NOTHING RETURNING 1)"
+        f" SELECT EXISTS (SELECT FROM claimed), {found}"
+        f" FROM (SELECT) AS once LEFT JOIN {name} AS kept ON kept.scope = %s"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [lock, *claim.values, claim.scope])
-        *row, locked, claimed = cursor.fetchone()
-    if claimed:
-        return None
-    kept = Kept(*row) if row[0] is not None else None
-    if kept is None and locked:
-        # Its commit fell between our snapshot and our lock.
-        kept = fetch(select(connection), [claim.scope], connection)
-    if kept is None:
+        cursor.execute(insert, [*claim.values, lock, claim.scope])
+        claimed, expired, *row = cursor.fetchone()
+        if claimed:
+            return None
+        if expired is None:
+            # Refused; or else its commit fell between our snapshot and our lock.
+            read = f"SELECT {found} FROM {name} AS kept WHERE kept.scope = %s"
+            cursor.execute(read, [claim.scope])
+            expired, *row = cursor.fetchone() or [None]
+        if expired:
+            emptied = ", ".join(f"{column} = NULL" for column in _EMPTIED)
+            renew = (
+                f"UPDATE {name} SET ({COLUMNS}) = ({values}), {emptied}"
+                f" WHERE scope = %s AND expires_at <= {moment(connection)} AND {_LOCK}"
+            )
+            cursor.execute(renew, [*claim.values, claim.scope, lock])
+            if cursor.rowcount:
+                return None
+    if expired is not False:
         raise ContentionError
-    return kept
+    return Kept(*row)

@@ -18,10 +18,8 @@ __all__ = [
     "ContentionError",
     "Kept",
     "complete",
-    "fetch",
+    "insert_or_read",
     "moment",
-    "renewal",
-    "select",
     "source",
     "table",
 ]
@@ -72,19 +70,31 @@ class Kept(NamedTuple):
 READ: Final = ", ".join(f"kept.{name}" for name in Kept.__annotations__)
 
 
-def fetch(
-    sql: str, parameters: list[Any], connection: BaseDatabaseWrapper
+def insert_or_read(
+    claim: Claim,
+    connection: BaseDatabaseWrapper,
+    *,
+    ignore: str,
+    replace: str = "REPLACE",
+    lock: str = "",
 ) -> Kept | None:
-    """Read one record by a statement that begins with its columns."""
+    """Insert a claim, or read what is there, or replace it if it has expired."""
+    name, values = table(connection), source(claim, connection)
+    claimed = f"INTO {name} ({COLUMNS}) VALUES ({values})"
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        row = cursor.fetchone()
-    return None if row is None else Kept(*row)
-
-
-def select(connection: BaseDatabaseWrapper) -> str:
-    """Write the statement that reads the record of a scope."""
-    return f"SELECT {READ} FROM {table(connection)} AS kept WHERE kept.scope = %s"
+        cursor.execute(f"{ignore} {claimed}", claim.values)
+        if cursor.rowcount:
+            return None
+        cursor.execute(
+            f"SELECT kept.expires_at <= {moment(connection)}, {READ}"
+            f" FROM {name} AS kept WHERE kept.scope = %s {lock}",
+            [claim.scope],
+        )
+        expired, *row = cursor.fetchone()
+        if not expired:
+            return Kept(*row)
+        cursor.execute(f"{replace} {claimed}", claim.values)
+    return None
 
 
 def table(connection: BaseDatabaseWrapper) -> str:
@@ -112,13 +122,6 @@ def source(claim: Claim, connection: BaseDatabaseWrapper) -> str:
     """Write the values of `COLUMNS`."""
     begin, end = moment(connection), moment(connection, claim.ttl)
     return f"%s, %s, %s, %s, %s, %s, %s, {begin}, {end}"
-
-
-def renewal(new: str) -> str:
-    """Write how a claim overwrites a row that has expired."""
-    own = [f"{name} = {new.format(name)}" for name in COLUMNS.split(", ")[1:]]
-    cleared = ("status_code", "codec", "answer", "completed_at")
-    return ", ".join([*own, *(f"{name} = NULL" for name in cleared)])
 
 
 def complete(

@@ -2,16 +2,7 @@
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from drf_apikit.idempotency.claims.rows import (
-    COLUMNS,
-    Claim,
-    Kept,
-    fetch,
-    renewal,
-    select,
-    source,
-    table,
-)
+from drf_apikit.idempotency.claims.rows import Claim, Kept, insert_or_read
 
 __all__ = ["take"]
 
@@ -21,14 +12,4 @@ def take(claim: Claim, connection: BaseDatabaseWrapper) -> Kept | None:
 
     It writes first: a transaction that reads first could not write later.
     """
-    sql = (
-        f"INSERT INTO {table(connection)} AS old ({COLUMNS})"
-        f" VALUES ({source(claim, connection)})"
-        f" ON CONFLICT (scope) DO UPDATE SET {renewal('excluded.{}')}"
-        " WHERE old.expires_at <= excluded.created_at"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, claim.values)
-        if cursor.rowcount:
-            return None
-    return fetch(select(connection), [claim.scope], connection)
+    return insert_or_read(claim, connection, ignore="INSERT OR IGNORE")
