@@ -3,10 +3,16 @@
 Each prints one line and exits with 1 on a violation. `--seed` repeats the choices
 of a run, though not the timing of the machine.
 
-- `python -m tests.torture.idempotency --kills 40`: clients pay like a payment SDK
-  does, retrying with the same key whatever happens, while workers are killed
-  (SIGKILL) in the middle of requests. Judged by the books: every key has exactly
-  one transfer, every retry of it the same answer, and no money came or went.
+- `python -m tests.torture.idempotency --kills 40 --stops 1`: clients pay like a
+  payment SDK does, retrying with the same key whatever happens, while workers are
+  killed (SIGKILL) at every step of a request and at random instants, and PostgreSQL
+  is stopped at once. Judged by the books: every key has exactly one transfer, every
+  retry of it the same answer, and no money came or went. With ATOMIC_REQUESTS and
+  without (`--atomic-requests`).
+- `python -m tests.torture.same_key --keys 20`: 64 processes send the same request at
+  the same moment. The view is entered once, and while it is held all others have
+  409; later all get its answer. On SQLite (8 processes), PostgreSQL and MariaDB, with
+  ATOMIC_REQUESTS and without.
 - `python -m tests.torture.lost_update --rounds 60`: 2, 8 or 32 writers with the
   same If-Match at the same moment: PATCH, PUT, DELETE, all mixed, or PUT of a new
   name. Exactly one wins, the others get 412, and what is stored is what the winner

@@ -19,17 +19,27 @@ from tests.app.models import Article, Document
 from tests.conftest import Services
 from tests.pagination.walking import List
 from tests.services import UnavailableError, durable_postgresql
-from tests.torture import failures, idempotency, lost_update, pagination, walks
+from tests.torture import (
+    failures,
+    idempotency,
+    lost_update,
+    pagination,
+    same_key,
+    walks,
+)
 from tests.torture.cursors import ForgedCursors
 from tests.torture.harness import Answer, conclude
 from tests.torture.idempotency import KILL, STOP, Run
+from tests.torture.keyed import UNPROTECTED, Told
 from tests.torture.lost_update import Documents, Round
 from tests.torture.payments import BALANCES, Payment, judge
+from tests.torture.same_key import Crowd, Race, settings_of
 from tests.torture.stepped import ledger as stepped
 from tests.torture.stepped.ledger import SteppedLedger
 from tests.torture.stepped.steps import Step
 
 ONE, OTHER = lost_update.WRONG[:2]
+ENTERED, EFFECTS, ANSWERS, DIFFERING, WAITED, REFUSED = same_key.WRONG
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +92,57 @@ def test_of_several_writers_one_wins(
         assert lost_update.run(server, database, rounds=3, seed=1) == 0
     line = f"lost_update on {database} --seed 1: ok: 3 rounds, "
     assert line in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_of_several_processes_with_a_key_one_enters(
+    database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Crowd(8) as crowd, crowd.using(settings_of(atomic=True), 8):
+        assert same_key.run(crowd, database, keys=2) == 0
+        unprotected = Race("unprotected", held=True, path=UNPROTECTED)
+        same_key.race(crowd, unprotected)
+    line = f"same_key on {database}: ok: 2 keys, 48 requests, 2 held, 10 of 201 at once"
+    assert line in capsys.readouterr().out
+    found = same_key.judge(unprotected)
+    assert unprotected.entered == 16
+    assert set(+found) == {ENTERED, EFFECTS, ANSWERS, DIFFERING}
+
+
+NEW, OLD = {"Location": "/1"}, {"Location": "/1", "Idempotent-Replayed": "true"}
+MADE, SAID_AGAIN, BUSY = Told(201, NEW), Told(201, OLD), Told(409, {"Retry-After": "1"})
+OTHER_PLACE = Told(201, {**OLD, "Location": "/2"})
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "changed", "wrong"),
+    [
+        ((BUSY, MADE, BUSY), (SAID_AGAIN,), {}, set()),
+        ((BUSY, MADE, SAID_AGAIN), (SAID_AGAIN,), {"held": False}, set()),
+        ((BUSY, MADE, SAID_AGAIN), (SAID_AGAIN,), {}, {ANSWERS}),
+        ((BUSY, MADE), (SAID_AGAIN,), {"entered": 2}, {ENTERED}),
+        ((BUSY, MADE), (SAID_AGAIN,), {"effects": 2}, {EFFECTS}),
+        ((BUSY, MADE), (SAID_AGAIN,), {"waited": 1}, {WAITED}),
+        ((BUSY, MADE), (MADE,), {}, {ANSWERS}),
+        ((BUSY, MADE), (BUSY,), {}, {ANSWERS, DIFFERING}),
+        ((BUSY, MADE), (OTHER_PLACE,), {}, {DIFFERING}),
+        ((MADE, MADE), (SAID_AGAIN,), {}, {ANSWERS}),
+        ((MADE, OTHER_PLACE), (SAID_AGAIN,), {"held": False}, {DIFFERING}),
+        ((Told(409), MADE), (SAID_AGAIN,), {}, {ANSWERS}),
+        ((Told(503), MADE), (SAID_AGAIN,), {}, {ANSWERS}),
+        ((BUSY,), (SAID_AGAIN,), {"unrelated": True}, {REFUSED, ANSWERS, DIFFERING}),
+    ],
+)
+def test_the_judge_of_keys_sees_every_fault(
+    first: tuple[Told, ...],
+    again: tuple[Told, ...],
+    changed: dict[str, Any],
+    wrong: set[str],
+) -> None:
+    race = Race("mark", held=True, entered=1, effects=1)
+    race.first, race.again = list(first), list(again)
+    assert set(+same_key.judge(replace(race, **changed))) == wrong
 
 
 def test_no_exception_breaks_the_handler(capsys: pytest.CaptureFixture[str]) -> None:
