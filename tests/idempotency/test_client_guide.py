@@ -1,0 +1,81 @@
+"""The client in the guide for those who call: it is run as it stands there."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+import requests
+
+GUIDE: Final = Path(__file__).resolve().parents[2] / "docs/how-to/retry-safely.md"
+BLOCK: Final = re.compile(r"<!-- test: client -->\n```python\n(.*?)```", re.DOTALL)
+
+
+def answer(status: int, **headers: str) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response.headers.update({n.replace("_", "-"): text for n, text in headers.items()})
+    return response
+
+
+class Play:
+    """A server that gives these answers, or breaks the connection, in turn."""
+
+    def __init__(self, *script: Any) -> None:
+        self.script = list(script)
+        self.keys: list[str] = []
+        self.pauses: list[float] = []
+
+    def post(self, _url: str, *, headers: dict[str, str], **_: Any) -> Any:
+        self.keys.append(headers["Idempotency-Key"])
+        given = self.script.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    def run(self, **options: Any) -> Any:
+        found = BLOCK.search(GUIDE.read_text())
+        assert found is not None
+        names: dict[str, Any] = {}
+        exec(compile(found[1], str(GUIDE), "exec"), names)
+        # Chance is left out, so that pauses can be compared.
+        names["random"] = SimpleNamespace(uniform=lambda _low, _high: 1.0)
+        return names["post"](
+            "https://api.test/", {}, session=self, sleep=self.pauses.append, **options
+        )
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        requests.ConnectionError(),
+        requests.Timeout(),
+        answer(409, Retry_After="1"),
+        answer(429, Retry_After="7"),
+        answer(500),
+        answer(503, Retry_After="3"),
+    ],
+    ids=lambda given: str(getattr(given, "status_code", type(given).__name__)),
+)
+def test_what_is_asked_again_with_the_same_key(again: Any) -> None:
+    play = Play(again, again, answer(201))
+    assert play.run().status_code == 201
+    assert len(play.keys) == 3
+    assert len(set(play.keys)) == 1
+    after = getattr(again, "headers", {}).get("Retry-After")
+    assert play.pauses == ([float(after)] * 2 if after else [1, 2])
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 402, 409, 422])
+def test_what_is_an_answer(status: int) -> None:
+    play = Play(answer(status))
+    assert play.run(key="my-key").status_code == status
+    assert (play.keys, play.pauses) == (["my-key"], [])
+
+
+def test_there_is_an_end_and_the_key_is_told() -> None:
+    play = Play(*[requests.ConnectionError()] * 3)
+    with pytest.raises(TimeoutError, match="my-key"):
+        play.run(key="my-key", tries=3)
+    assert play.pauses == [1, 2, 4]
