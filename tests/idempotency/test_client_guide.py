@@ -1,9 +1,10 @@
 """The client in the guide for those who call: it is run as it stands there."""
 
+import importlib.util
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pytest
 import requests
@@ -22,6 +23,8 @@ def answer(status: int, **headers: str) -> requests.Response:
 class Play:
     """A server that gives these answers, or breaks the connection, in turn."""
 
+    client: ClassVar[Any]
+
     def __init__(self, *script: Any) -> None:
         self.script = list(script)
         self.keys: list[str] = []
@@ -35,15 +38,24 @@ class Play:
         return given
 
     def run(self, **options: Any) -> Any:
-        found = BLOCK.search(GUIDE.read_text())
-        assert found is not None
-        names: dict[str, Any] = {}
-        exec(compile(found[1], str(GUIDE), "exec"), names)
-        # Chance is left out, so that pauses can be compared.
-        names["random"] = SimpleNamespace(uniform=lambda _low, _high: 1.0)
-        return names["post"](
+        return self.client.post(
             "https://api.test/", {}, session=self, sleep=self.pauses.append, **options
         )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _client(tmp_path_factory: pytest.TempPathFactory) -> None:
+    found = BLOCK.search(GUIDE.read_text())
+    assert found is not None
+    path = tmp_path_factory.mktemp("guide") / "client.py"
+    path.write_text(found[1])
+    spec = importlib.util.spec_from_file_location("client", path)
+    assert spec is not None
+    assert spec.loader is not None
+    Play.client = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(Play.client)
+    # Chance is left out, so that pauses can be compared.
+    Play.client.random = SimpleNamespace(uniform=lambda _low, _high: 1.0)
 
 
 @pytest.mark.parametrize(
