@@ -98,14 +98,15 @@ def _claim(call: Call, options: Options) -> Claim | None:
         if settings.required if options.required is None else options.required:
             raise IdempotencyKeyMissing
         return None
-    principal = resolve_principal(request, options.key_scope)
-    if principal is None:
+    owner = resolve_principal(request, options.key_scope)
+    if owner is None:
         if settings.anonymous == "refuse":
             raise IdempotencyKeyAnonymous
         return None
     return Claim(
-        scope=resolve_scope(request, principal, key),
-        principal=principal,
+        scope=resolve_scope(request, owner, key),
+        # Callers whose keys are those of one account are still several.
+        principal=resolve_principal(request) or owner,
         fingerprint=fingerprint(request, key, options.fingerprint),
         method=str(request.method),
         route=route_of(request),

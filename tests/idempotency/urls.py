@@ -5,6 +5,8 @@ from tests.idempotency import views
 
 router = DefaultRouter()
 router.register("articles", views.ArticleViewSet, basename="article")
+router.register("shared", views.SharedViewSet, basename="shared")
+router.register("labels", views.LabelViewSet)
 
 urlpatterns = [
     path("effects/", views.Effects.as_view()),
@@ -15,6 +17,7 @@ urlpatterns = [
     path("uploads/", views.Uploads.as_view()),
     path("uploads/<str:filename>", views.Uploads.as_view()),
     path("function/", views.function),
+    path("kind/", views.Kind.as_view()),
     path("rowless/<str:pk>/", views.Rowless.as_view()),
     path("", include(router.urls)),
 ]

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
@@ -22,16 +22,20 @@ from rest_framework.serializers import ModelSerializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet
 
+from drf_apikit.conditional import ConditionalMixin
 from drf_apikit.idempotency import IdempotencyMixin, idempotent
-from tests.app.models import Article
+from tests.app.models import Article, Label
 
 __all__ = [
     "ArticleViewSet",
     "Effects",
     "Gate",
+    "Kind",
+    "LabelViewSet",
     "Optional",
     "Rowless",
     "Script",
+    "SharedViewSet",
     "Unprotected",
     "Uploads",
     "created",
@@ -137,7 +141,7 @@ class ArticleSerializer(ModelSerializer[Article]):
 
 
 class ArticleViewSet(IdempotencyMixin, ModelViewSet[Article]):
-    idempotent_actions = ("create", "partial_update", "destroy")
+    idempotent_actions: ClassVar[Any] = ("create", "partial_update", "destroy")
     permission_classes = [Gate]
     serializer_class = ArticleSerializer
 
@@ -163,3 +167,42 @@ class Rowless(GenericAPIView[Any]):
     @idempotent(required=True)
     def post(self, request: Request, **_kwargs: Any) -> HttpResponseBase:
         return Script.play(request)
+
+
+class Kind(APIView):
+    """Rolls back what is poor, and keeps what is down."""
+
+    permission_classes = [Gate]
+
+    @idempotent(required=True, rollback_on=lambda answer: answer.status_code == 402)
+    def post(self, request: Request, **_kwargs: Any) -> HttpResponseBase:
+        return Script.play(request)
+
+
+def account_of(request: Request) -> str | None:
+    return request.headers.get("Account")
+
+
+class SharedViewSet(ArticleViewSet):
+    """Keys belong to an account that several users share."""
+
+    idempotent_actions: ClassVar[Any] = {
+        "create": {"key_scope": account_of},
+        "destroy": {"key_scope": account_of},
+    }
+
+
+class LabelSerializer(ModelSerializer[Label]):
+    class Meta:
+        model = Label
+        fields = ["pk", "name", "version"]
+        read_only_fields = ["version"]
+
+
+class LabelViewSet(IdempotencyMixin, ConditionalMixin, ModelViewSet[Label]):
+    """Writes that are conditional as well."""
+
+    idempotent_actions = {"partial_update": {"required": True}}
+    permission_classes = [IsAuthenticated]
+    serializer_class = LabelSerializer
+    queryset = Label.objects.all()
