@@ -162,7 +162,7 @@ def _precondition_failed(scene: Scene) -> Step:
     )
 
 
-def _replay(scene: Scene) -> tuple[Step, Step]:
+def _replay(scene: Scene) -> tuple[Step, ...]:
     order = {"source": SOURCE, "target": TARGET, "amount": AMOUNT}
     request = _order_request(scene, order, scene.key)
     first = Step(
@@ -184,7 +184,12 @@ def _replay(scene: Scene) -> tuple[Step, Step]:
             ),
         ),
     )
-    return first, second
+    third = Step(
+        "The same key for another amount: refused, since it is used",
+        _order_request(scene, {**order, "amount": 2 * AMOUNT}, scene.key),
+        problem_document(422, "idempotency-key-reused"),
+    )
+    return first, second, third
 
 
 def _rejected(scene: Scene) -> Step:
