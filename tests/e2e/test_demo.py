@@ -18,7 +18,7 @@ from tests.conftest import in_ci
 from tests.e2e.demonstration import MANAGE, finish, running
 
 EDITORS = [200, 200, 412, 200, 200]
-STATUSES = [200, 409, 304, 412, *EDITORS, 201, 201, 401]
+STATUSES = [200, 409, 304, 412, *EDITORS, 201, 201, 422, 401]
 
 
 @pytest.fixture
