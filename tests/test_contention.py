@@ -1,9 +1,9 @@
 import sqlite3
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 
-from drf_apikit.contention import is_contention
+from drf_apikit.contention import is_contention, is_outage, is_outdated
 
 
 class StateError(Exception):
@@ -52,3 +52,49 @@ def busy(name: str) -> sqlite3.OperationalError:
 )
 def test_which_errors_are_contention(error: OperationalError, expected: bool) -> None:
     assert is_contention(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (raised_from(StateError("40001"), "x"), True),
+        (raised_from(StateError("40P01"), "x"), True),
+        (raised_from(StateError("55P03"), "x"), False),
+        (raised_from(busy("SQLITE_BUSY_SNAPSHOT"), "x"), True),
+        (raised_from(busy("SQLITE_BUSY"), "x"), False),
+        (raised_from(None, 1020, "Record has changed"), True),
+        (raised_from(None, 1213, "Deadlock found"), True),
+        (raised_from(None, 1205, "Lock wait timeout"), False),
+        (InterfaceError("closed"), False),
+        (ProgrammingError("40001"), False),
+    ],
+    ids=str,
+)
+def test_for_which_a_transaction_that_begins_now_can_go_on(
+    error: Exception, expected: bool
+) -> None:
+    assert is_outdated(error) is expected
+    assert not expected or is_contention(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (raised_from(StateError("57P01"), "terminated"), True),
+        (raised_from(CodeError(None), "connection refused"), True),
+        (raised_from(None), True),
+        (raised_from(None, 2006, "gone away"), True),
+        (raised_from(busy("SQLITE_CANTOPEN"), "x"), True),
+        (raised_from(busy("SQLITE_FULL"), "x"), True),
+        (InterfaceError("connection already closed"), True),
+        (raised_from(StateError("40001"), "x"), False),
+        (raised_from(busy("SQLITE_BUSY"), "x"), False),
+        (raised_from(busy("SQLITE_ERROR"), "no such table"), False),
+        (raised_from(None, 1054, "Unknown column"), False),
+        (ProgrammingError("no such table"), False),
+    ],
+    ids=str,
+)
+def test_which_errors_are_an_outage(error: Exception, expected: bool) -> None:
+    assert is_outage(error) is expected
+    assert not (expected and is_contention(error))
