@@ -1,4 +1,5 @@
 import io
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -130,6 +131,19 @@ def test_the_whole_of_a_form_and_of_an_upload(settings: Settings) -> None:
 def test_octets_that_django_has_are_hashed_later(before: str) -> None:
     request = request_of(b'{"a": 1}')
     getattr(request, before)
+    payload = watch(request)
+    assert request.data == {"a": 1}
+    assert payload.octets() == sha256(b'{"a": 1}')
+
+
+class Wrapping(JSONParser):
+    def parse(self, stream: Any, *_: Any, **__: Any) -> Any:
+        with io.TextIOWrapper(stream, "utf-8") as text:
+            return json.load(text)
+
+
+def test_what_django_has_read_is_parsed_as_it_is() -> None:
+    request = request_of(b'{"a": 1}', parsers=[Wrapping()])
     payload = watch(request)
     assert request.data == {"a": 1}
     assert payload.octets() == sha256(b'{"a": 1}')
