@@ -76,7 +76,8 @@ class Databases:
             verbosity=0,
             interactive=False,
             aliases={DEFAULT_DB_ALIAS: True},
-            serialized_aliases=[DEFAULT_DB_ALIAS],
+            # No test asks for `serialized_rollback`.
+            serialized_aliases=[],
         )
         self._prepared[vendor] = connections[DEFAULT_DB_ALIAS]
         self._resources.callback(teardown_databases, made, verbosity=0)

@@ -3,10 +3,11 @@ import time
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
+from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
@@ -36,6 +37,11 @@ def scalar(sql: str) -> object:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone()[0]
+
+
+def empty() -> None:
+    """Do what follows each test that commits."""
+    call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
 
 
 @pytest.mark.django_db
@@ -79,6 +85,40 @@ def test_threads_see_committed_rows(turn: int) -> None:
     assert not Group.objects.exists(), turn
     Group.objects.create(name="one")
     assert in_threads(Group.objects.count, Group.objects.count) == [1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("database")
+def test_committed_rows_are_removed_whatever_they_refer_to() -> None:
+    user = User.objects.create(username="ada")
+    user.groups.add(Group.objects.create(name="one"))
+    permission = Permission.objects.latest("pk")
+    user.user_permissions.add(permission)
+    empty()
+    assert not User.objects.exists()
+    assert not User.groups.through.objects.exists()
+    assert not Group.objects.exists()
+    # What every test finds stays, under the same keys.
+    assert Permission.objects.latest("pk") == permission
+    assert ContentType.objects.filter(pk=permission.content_type_id).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("change", ["more", "less"])
+def test_what_every_test_finds_is_made_anew_where_one_has_changed_it(
+    change: str,
+) -> None:
+    empty()
+    before = Permission.objects.count()
+    if change == "more":
+        kind = ContentType.objects.get_for_model(Group)
+        Permission.objects.create(codename="new", content_type=kind)
+    else:
+        Permission.objects.latest("pk").delete()
+    empty()
+    assert Permission.objects.count() == before
+    assert not Permission.objects.filter(codename="new").exists()
 
 
 @pytest.mark.django_db(transaction=True)
