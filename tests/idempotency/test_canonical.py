@@ -150,7 +150,7 @@ def text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(VALUES, VALUES)
 def test_digests_are_equal_exactly_when_values_are(one: Any, other: Any) -> None:
     again = json.loads(json.dumps(one))
@@ -177,7 +177,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return copied
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(VALUES, st.data())
 def test_a_change_anywhere_changes_the_digest(value: Any, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(paths(value)))
