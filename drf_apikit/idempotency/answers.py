@@ -66,7 +66,7 @@ class Answer:
         end = _LENGTH + int.from_bytes(plain[:_LENGTH], "big")
         try:
             headers = tuple((name, value) for name, value in json.loads(plain[4:end]))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise SealError("The stored answer is damaged.") from error
         return cls(kept.status_code, headers, plain[end:] if kept.has_body else None)
 
@@ -81,21 +81,33 @@ class Answer:
         return response
 
 
-def capture(response: HttpResponseBase, limit: int) -> Answer:
+def capture(response: HttpResponseBase, limit: int, *, is_asgi: bool = False) -> Answer:
     """Take from a finished response what is kept of it.
 
     A stream is read ahead, as far as `limit` octets, and goes on from there: what
-    fails while it is read has failed before anything is committed.
+    fails while it is read has failed before anything is committed. Without ASGI,
+    an asynchronous one is read to its end, as Django does: there is no loop in
+    which it could go on.
     """
     kept = _KEPT | apikit_settings.idempotency.headers
     headers = tuple(pair for pair in response.items() if pair[0].lower() in kept)
-    return Answer(response.status_code, headers, _body(response, limit))
+    body = _body(response, limit, is_asgi=is_asgi)
+    return Answer(response.status_code, headers, body)
 
 
-def _body(response: HttpResponseBase, limit: int) -> bytes | None:
-    if isinstance(response, StreamingHttpResponse):
-        return None if _is_longer(response, limit) else _read_ahead(response, limit)
-    body = response.content if isinstance(response, HttpResponse) else None
+def _body(response: HttpResponseBase, limit: int, *, is_asgi: bool) -> bytes | None:
+    if not isinstance(response, StreamingHttpResponse):
+        body = response.content if isinstance(response, HttpResponse) else None
+    elif _is_longer(response, limit):
+        body = None
+    elif not response.is_async:
+        body = _read_ahead(response, limit)
+    elif is_asgi:
+        body = async_to_sync(_read_ahead_async)(response, limit)
+    else:
+        chunks = async_to_sync(_read_whole)(response)
+        response.streaming_content = iter(chunks)
+        body = b"".join(chunks)
     return body if body is None or len(body) <= limit else None
 
 
@@ -106,8 +118,6 @@ def _is_longer(response: HttpResponseBase, limit: int) -> bool:
 
 
 def _read_ahead(response: StreamingHttpResponse, limit: int) -> bytes | None:
-    if response.is_async:
-        return async_to_sync(_read_ahead_async)(response, limit)
     stream: Any = iter(response)
     chunks, size = [], 0
     for chunk in stream:
@@ -141,3 +151,8 @@ async def _read_ahead_async(
             return None
     response.streaming_content = resumed()
     return b"".join(chunks)
+
+
+async def _read_whole(response: StreamingHttpResponse) -> list[bytes]:
+    stream: Any = aiter(response)
+    return [chunk async for chunk in stream]

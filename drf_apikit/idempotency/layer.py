@@ -4,6 +4,7 @@ import functools
 import logging
 from typing import Any, Final
 
+from django.core.handlers.asgi import ASGIRequest
 from django.db import connections, router, transaction
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
@@ -126,7 +127,8 @@ def _execute(
         if limit is None:
             limit = apikit_settings.idempotency.max_body
         try:
-            columns = capture(response, limit).columns(claim.scope)
+            answer = capture(response, limit, is_asgi=_is_asgi(call))
+            columns = answer.columns(claim.scope)
         except BaseException:
             response.close()
             raise
@@ -134,6 +136,10 @@ def _execute(
         committed = functools.partial(_committed, call, claim, columns)
         transaction.on_commit(committed, using=alias, robust=True)
     return response
+
+
+def _is_asgi(call: Call) -> bool:
+    return isinstance(call.request._request, ASGIRequest)
 
 
 def _is_failure(response: HttpResponseBase) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.core.cache import caches
 
 from drf_apikit.conf import apikit_settings
+from drf_apikit.idempotency.answers import Answer
 from drf_apikit.idempotency.claims import Claim, Kept
 from drf_apikit.idempotency.keys import FORMAT
 
@@ -21,16 +22,19 @@ logger = logging.getLogger("drf_apikit.idempotency")
 
 
 def find(scope: str) -> Kept | None:
-    """Give what the cache has of a scope."""
+    """Give what the cache has of a scope, if it can be read."""
     alias = apikit_settings.idempotency.cache
     if alias is None:
         return None
     try:
         found = caches[alias].get(_PREFIX + scope)
-        return None if found is None else Kept(*found)
+        kept = None if found is None else Kept(*found)
+        if kept is not None:
+            Answer.read(kept, scope)
     except Exception:  # whatever it raises: the database knows
-        logger.warning("Cannot read answers from the cache.", exc_info=True)
+        logger.warning("Cannot read an answer from the cache.", exc_info=True)
         return None
+    return kept
 
 
 def keep(claim: Claim, columns: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from tests.idempotency import views
 router = DefaultRouter()
 router.register("articles", views.ArticleViewSet, basename="article")
 router.register("shared", views.SharedViewSet, basename="shared")
+router.register("locking", views.LockingViewSet, basename="locking")
 router.register("labels", views.LabelViewSet)
 
 urlpatterns = [

@@ -32,6 +32,7 @@ __all__ = [
     "Gate",
     "Kind",
     "LabelViewSet",
+    "LockingViewSet",
     "Optional",
     "Rowless",
     "Script",
@@ -190,6 +191,13 @@ class SharedViewSet(ArticleViewSet):
         "create": {"key_scope": account_of},
         "destroy": {"key_scope": account_of},
     }
+
+
+class LockingViewSet(ArticleViewSet):
+    """Locks the row that it is asked for, which needs a transaction."""
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return super().get_queryset().select_for_update()
 
 
 class LabelSerializer(ModelSerializer[Label]):
