@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +19,9 @@ __all__ = ["DURABLE", "FAST", "Postgresql", "serve_pgbouncer"]
 FAST: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 #: What was committed stays so through a crash.
 DURABLE: Final = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+if sys.platform == "linux":
+    # After a crash one call instead of one for each file, which takes seconds.
+    DURABLE["recovery_init_sync_method"] = "syncfs"
 
 OPTIONS: Final = {
     "listen_addresses": "127.0.0.1",
@@ -56,7 +60,7 @@ class Postgresql:
         self._sandbox = sandbox
         self._data = sandbox.folder / "data"
         words = {**OPTIONS, **options}
-        self._command = [binaries / "postgres", "-D", self._data]
+        self._command: list[str | Path] = [binaries / "postgres", "-D", self._data]
         self._options = [f"--{name}={value}" for name, value in words.items()]
         self.port = 0
         password = sandbox.write("password", sandbox.password)

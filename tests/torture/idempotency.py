@@ -147,7 +147,8 @@ class Run:
             payment.excused += 1
         else:
             payment.failed += 1
-        self._over.wait(LONGEST_PAUSE)
+        # A server that is down does not come back by being asked.
+        self._over.wait(LONGEST_STOP)
 
     def _happen(self, event: str) -> None:
         if event in set(Step):
