@@ -22,11 +22,6 @@ class Payload:
         self._request = request
         self._read: _Octets | None = None
 
-    @property
-    def is_missing(self) -> bool:
-        """Tell whether a body was announced, and nothing of it came."""
-        return self._read is not None and self._read.ended and not self._read.count
-
     def octets(self) -> str | None:
         """Give the SHA-256 of the whole body in hex digits, once it was parsed.
 
@@ -34,8 +29,7 @@ class Payload:
         was parsed before it was watched, or its parser reads on later.
         """
         if self._read is not None:
-            whole = self._read.ended and self._read.count
-            return self._read.sha256.hexdigest() if whole else None
+            return self._read.sha256.hexdigest() if self._read.ended else None
         try:
             # Django has it already where it is to be had: this reads nothing.
             body = None if self._request.stream is None else self._request.body
@@ -44,15 +38,29 @@ class Payload:
         return None if body is None else hashlib.sha256(body).hexdigest()
 
     def read_by(self, parse: Callable[..., Any], stream: Any, *args: Any) -> Any:
-        """Let a parser read, and read what it leaves, if it is done."""
+        """Let a parser read, and read what it leaves, if it is done.
+
+        Raises:
+            ParseError: the body is shorter than it says: the client went away in
+                the middle, and what it will try again is the whole.
+
+        """
         if isinstance(stream, io.BytesIO):
+            self._refuse_part(len(stream.getbuffer()))
             return parse(stream, *args)
         self._read = octets = _Octets(stream)
         parsed = parse(octets, *args)
         data = getattr(parsed, "data", parsed)
         if data is not octets and not isinstance(data, Iterator):
             octets.drain()
+            self._refuse_part(octets.count)
         return parsed
+
+    def _refuse_part(self, count: int) -> None:
+        # Servers end such a body without an error, and a form would be parsed.
+        meta = self._request.META
+        if count < int(meta.get("CONTENT_LENGTH", meta.get("HTTP_CONTENT_LENGTH", 0))):
+            raise ParseError
 
 
 def watch(request: Request) -> Payload:

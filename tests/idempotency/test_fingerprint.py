@@ -510,8 +510,6 @@ def test_bodies_that_are_cut_off() -> None:
         stream = Cut(body) if isinstance(parser, Hasty) else io.BytesIO(body)
         with pytest.raises(ParseError):
             fingerprint(streamed(stream, 99, kind, [parser]), "key-1")
-    empty = streamed(io.BytesIO(), 9, "text/plain", [TextParser()])
-    assert fingerprint(empty, "key-1")
 
 
 @pytest.mark.parametrize(
@@ -659,7 +657,7 @@ STORED = {
     "parsed": (
         b'{"b":[1,0.5,"\xc3\xa4"],"a":null}',
         JSON,
-        "7640dbc2d234c818e6a1229bb894f10b61e496f8720dc62feab49224f6db82c7",
+        "18cb09d15d914b4b6daf8bde6acaa6f83161ea2e0fcd90f5cbb6777d54d081d9",
     ),
     "form": (
         b"b=2&a=1&a=2",
