@@ -126,12 +126,10 @@ def _execute(
         limit = options.max_body
         if limit is None:
             limit = apikit_settings.idempotency.max_body
-        try:
-            answer = capture(response, limit, is_asgi=_is_asgi(call))
-            columns = answer.columns(claim.scope)
-        except BaseException:
-            response.close()
-            raise
+        # Where a stream breaks here, the response is dropped, not closed: that would
+        # end the request, and with it the connection, for all who listen.
+        answer = capture(response, limit, is_asgi=_is_asgi(call))
+        columns = answer.columns(claim.scope)
         store(claim.scope, columns, alias)
         committed = functools.partial(_committed, call, claim, columns)
         transaction.on_commit(committed, using=alias, robust=True)

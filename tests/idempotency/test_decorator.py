@@ -7,9 +7,17 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.signals import got_request_exception
 from django.db import connection, transaction
 from django.dispatch import Signal
-from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
+from django.test import RequestFactory
 from django.urls import clear_url_caches
+from django.views import View
 from rest_framework import exceptions
+from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -448,3 +456,61 @@ def test_the_mixin_protects_the_actions_that_it_names() -> None:
     assert "Idempotent-Replayed" not in put(url, data=body)
     get = caller(ada, method="get")
     assert get("/articles/").status_code == 200
+
+
+class Plain(View):
+    @idempotent
+    def post(self, _request: HttpRequest) -> HttpResponse:
+        raise AssertionError
+
+
+@idempotent
+def plain(_request: HttpRequest) -> HttpResponse:
+    raise AssertionError
+
+
+@api_view(["POST"])
+def finished(_request: Request) -> Response:
+    raise AssertionError
+
+
+async def waits(_view: APIView, _request: Request) -> Response:
+    raise AssertionError
+
+
+async def waits_and_goes_on(_view: APIView, _request: Request) -> Any:
+    yield Response()
+
+
+def method(*_: Any) -> Any:
+    raise AssertionError
+
+
+NO_HANDLERS: dict[str, Any] = {
+    "coroutine": waits,
+    "asynchronous generator": waits_and_goes_on,
+    "staticmethod": staticmethod(method),
+    "classmethod": classmethod(method),
+    "class": Optional,
+    "result of as_view": Optional.as_view(),
+    "result of api_view": finished,
+    "property": property(method),
+    "text": "post",
+}
+
+
+@pytest.mark.parametrize("thing", NO_HANDLERS.values(), ids=NO_HANDLERS)
+def test_what_is_no_handler_is_refused_at_once(thing: Any) -> None:
+    with pytest.raises(TypeError, match="goes on a view method"):
+        idempotent(thing)
+    with pytest.raises(TypeError, match="goes on a view method"):
+        idempotent(required=True)(thing)
+
+
+@pytest.mark.parametrize("view", [Plain.as_view(), plain], ids=["class", "function"])
+def test_a_view_of_django_is_refused_when_it_is_called(
+    view: Callable[[HttpRequest], HttpResponse],
+) -> None:
+    request = RequestFactory().post("/", headers={"Idempotency-Key": "key"})
+    with pytest.raises(TypeError, match="only a handler of a DRF view"):
+        view(request)
