@@ -1,0 +1,108 @@
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from drf_apikit.models import IdempotencyRecord
+from tests.databases import in_threads
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str, **options: Any) -> str:
+    out = StringIO()
+    call_command("apikit_purge", *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+@pytest.fixture
+def records() -> None:
+    """Make 1,200 that have expired, and one that has not."""
+    now = timezone.now()
+    IdempotencyRecord.objects.bulk_create(
+        IdempotencyRecord(
+            scope=f"{number:064}",
+            principal="a" * 64,
+            fingerprint="f" * 64,
+            format_version=1,
+            method="POST",
+            route="transfers/",
+            status_code=201,
+            has_body=False,
+            created_at=now,
+            expires_at=now + timedelta(hours=-1 if number else 1),
+        )
+        for number in range(1_201)
+    )
+
+
+@pytest.mark.usefixtures("records")
+def test_progress_and_the_total_are_told() -> None:
+    assert run("--batch-size", "1000").splitlines() == [
+        "1,000 deleted so far.",
+        "1,200 deleted so far.",
+        "1,200 expired records were deleted in 'default'.",
+    ]
+    assert IdempotencyRecord.objects.get().pk == "0" * 64
+    assert run("--database", "default") == (
+        "0 expired records were deleted in 'default'.\n"
+    )
+
+
+@pytest.mark.usefixtures("records")
+def test_a_dry_run_says_how_many() -> None:
+    assert run("--dry-run") == "1,200 expired records would be deleted in 'default'.\n"
+    assert IdempotencyRecord.objects.count() == 1_201
+
+
+@pytest.mark.usefixtures("records")
+def test_it_can_be_silent() -> None:
+    assert run(verbosity=0) == ""
+    assert IdempotencyRecord.objects.count() == 1
+
+
+@pytest.mark.parametrize("alias", ["", "replica"])
+def test_a_database_that_does_not_exist(alias: str) -> None:
+    with pytest.raises(CommandError) as raised:
+        run(f"--database={alias}")
+    assert str(raised.value) == f"{alias!r} is no database. Name one of default."
+
+
+@pytest.mark.parametrize(
+    "size", ["0", "-1", "1.5", "x", "", "1000001", "9" * 5_000, True, None]
+)
+def test_a_size_that_is_none(size: Any) -> None:
+    calls: list[Any] = [lambda: run(batch_size=size)]
+    if isinstance(size, str):
+        calls.append(lambda: run(f"--batch-size={size}"))
+    for call in calls:
+        with pytest.raises(CommandError, match=r"--batch-size: .* 1 to 1,000,000"):
+            call()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("records")
+def test_others_are_in_the_way() -> None:
+    def purge() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 0")
+        with pytest.raises(CommandError) as raised:
+            run()
+        assert str(raised.value) == (
+            "'default': database is locked (0 deleted). Run it again."
+        )
+
+    with transaction.atomic():
+        IdempotencyRecord.objects.update(method="PUT")
+        in_threads(purge)
+    assert IdempotencyRecord.objects.count() == 1_201
+
+
+def test_a_database_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(IdempotencyRecord._meta, "db_table", "nowhere")
+    with pytest.raises(CommandError, match="'default': no such table: nowhere"):
+        run()
