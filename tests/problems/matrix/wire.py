@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote, unquote_to_bytes
@@ -114,7 +115,8 @@ def over_asgi(call: Call) -> Answer:
     async def send(message: Mapping[str, Any]) -> None:
         sent.append(message)
 
-    async_to_sync(ASGIHandler())(scope, receive, send)
+    # As in a new process: variables of earlier tests would be copied for each thread.
+    Context().run(async_to_sync(ASGIHandler()), scope, receive, send)
     start, *parts = sent
     return Answer(
         start["status"],
