@@ -1,9 +1,13 @@
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from tests.app.models import Article, Author
+from tests.databases import Databases
 from tests.work import count_work
 
 ROWS = 2000
@@ -14,15 +18,25 @@ on_mariadb = pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("database")]
 
 
-@pytest.fixture
-def articles(database: str) -> list[Article]:
+@pytest.fixture(scope="module")
+def articles(
+    database: str, django_db_setup: Databases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[list[Article]]:
     """Give as many rows as fill many blocks; every other one has an author."""
-    author = Author.objects.create(name=database)
-    Article.objects.bulk_create(
-        Article(title="t" * 100, author=author if number % 2 else None)
-        for number in range(ROWS)
-    )
-    return list(Article.objects.order_by("pk"))
+    with django_db_blocker.unblock():
+        author = Author.objects.create(name=database)
+        Article.objects.bulk_create(
+            Article(title="t" * 100, author=author if number % 2 else None)
+            for number in range(ROWS)
+        )
+        found = list(Article.objects.order_by("pk"))
+        django_db_blocker.restore()
+        yield found
+        django_db_blocker.unblock()
+        # The next test may have made another one the default by now.
+        django_db_setup.use(database)
+        Article.objects.all().delete()
+        author.delete()
 
 
 def scan() -> list[Article]:
