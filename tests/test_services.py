@@ -206,7 +206,7 @@ def test_kill_leaves_nothing(
 
 
 def test_command_line_ends_quietly_by_ctrl_c() -> None:
-    with serving("postgresql") as process:
+    with serving("redis") as process:
         read_lines(process, "ready")
         folders = guarded_folders(descendants(process.pid))
         process.send_signal(signal.SIGINT)
