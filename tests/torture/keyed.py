@@ -40,6 +40,7 @@ __all__ = [
 
 PROTECTED: Final = "/protected"
 UNPROTECTED: Final = "/unprotected"
+ATOMIC: Final = "ATOMIC_REQUESTS"
 
 #: What a process says: it waits for the start; it is in the view, and waits there.
 READY: Final = "ready"
@@ -156,12 +157,16 @@ def _orders(pipe: Connection) -> Iterator[Any]:
 
 
 def _connect(database: dict[str, Any] | None) -> None:
-    connections[DEFAULT_DB_ALIAS].close()
-    if database is None:
+    used = connections.settings[DEFAULT_DB_ALIAS]
+    if database and database == {**used, ATOMIC: database[ATOMIC]}:
+        # Read for each request; the connection is the same.
+        used.update(database)
         return
-    connections.settings[DEFAULT_DB_ALIAS] = database
+    connections[DEFAULT_DB_ALIAS].close()
+    connections.settings[DEFAULT_DB_ALIAS] = database or used
     del connections[DEFAULT_DB_ALIAS]
-    connections[DEFAULT_DB_ALIAS].ensure_connection()
+    if database:
+        connections[DEFAULT_DB_ALIAS].ensure_connection()
 
 
 def _ask(client: Client, order: Order) -> Told:

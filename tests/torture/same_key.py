@@ -12,34 +12,25 @@ With each request in a transaction (ATOMIC_REQUESTS) and without.
 """
 
 import logging
-import multiprocessing
-import os
 import secrets
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from time import monotonic
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from demo.guardian import Guardian
 from tests.app.models import Article
 from tests.benchmarks.harness import throw_away_database
-from tests.torture import keyed
+from tests.torture.crowd import Crowd
 from tests.torture.harness import conclude, options
-from tests.torture.keyed import ENTERED, PROTECTED, READY, Database, Order, Told
+from tests.torture.keyed import PROTECTED, Order, Told
 from tests.torture.lost_update import MODES
 
-__all__ = ["WRONG", "Crowd", "Race", "judge", "race", "run", "settings_of"]
+__all__ = ["WRONG", "Race", "judge", "race", "run", "settings_of"]
 
 PROCESSES: Final = {"sqlite": 8, "postgresql": 64, "mariadb": 64}
-SECONDS: Final = 30.0
 MILLISECONDS: Final = 1000
 #: After so many keys all have keys of their own.
 UNRELATED: Final = 4
@@ -79,104 +70,6 @@ class Race:
         return Order(self.path, key, self.mark, self.held)
 
 
-class Crowd:
-    """Processes that ask all at once; a context manager."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        folder = f"drf-apikit-same-key-{secrets.token_hex(8)}"
-        self._entries = Path(tempfile.gettempdir()) / folder / "entries"
-        self._pipes: list[Connection] = []
-        self._resources = ExitStack()
-
-    def __enter__(self) -> Self:
-        with ExitStack() as resources:
-            folder = self._entries.parent
-            resources.enter_context(Guardian().start(remove=[folder]))
-            folder.mkdir(mode=0o700)
-            self._entries.touch()
-            self._fork(resources)
-            self._resources = resources.pop_all()
-        return self
-
-    def __exit__(self, *_exc_info: object) -> None:
-        self._resources.close()
-
-    @contextmanager
-    def using(self, database: dict[str, Any], count: int) -> Iterator[None]:
-        """Let so many of the processes work on that database."""
-        self._pipes = self._all[:count]
-        self._tell([Database(database)] * count)
-        try:
-            yield
-        finally:
-            self._tell([Database(None)] * count)
-
-    def ask(self, each: Race, count: int | None = None) -> tuple[list[Told], int]:
-        """Let so many ask at once, or all; give their answers, and who had to wait."""
-        pipes = self._pipes[:count]
-        self._tell([each.order(number) for number in range(len(pipes))])
-        os.write(self._gate.fileno(), b"x" * len(pipes))
-        told: dict[Connection, Told] = {}
-        held: set[Connection] = set()
-        _listen(pipes, told, held)
-        waited = len(pipes) - len(told) - len(held)
-        while len(told) < len(pipes):
-            for pipe in held:
-                pipe.send(None)
-            held.clear()
-            if not _listen(pipes, told, held):
-                raise RuntimeError("There are processes that do not answer.")
-        return [told[pipe] for pipe in pipes], waited
-
-    def entered(self, mark: str) -> int:
-        """Count how often the view was entered for it."""
-        return self._entries.read_text().splitlines().count(mark)
-
-    def _tell(self, orders: Sequence[Database | Order]) -> None:
-        pipes = self._pipes[: len(orders)]
-        for pipe, order in zip(pipes, orders, strict=True):
-            pipe.send(order)
-        for pipe in pipes:
-            if not pipe.poll(SECONDS) or pipe.recv() != READY:
-                raise RuntimeError("There are processes that do not start.")
-
-    def _fork(self, resources: ExitStack) -> None:
-        # A process without threads loads Django, and is forked.
-        context = multiprocessing.get_context("forkserver")
-        loaded = {"pytest"} & sys.modules.keys()
-        context.set_forkserver_preload([keyed.__name__, __name__, *loaded])
-        start, self._gate = context.Pipe(duplex=False)
-        self._all = []
-        for _ in range(self._count):
-            own, theirs = context.Pipe()
-            arguments = (theirs, start, self._entries)
-            process = context.Process(target=keyed.live, args=arguments, daemon=True)
-            process.start()
-            theirs.close()
-            self._all.append(own)
-            resources.callback(process.join, SECONDS)
-        for pipe in (start, self._gate, *self._all):
-            resources.callback(pipe.close)
-
-
-def _listen(
-    pipes: Sequence[Connection], told: dict[Connection, Told], held: set[Connection]
-) -> bool:
-    """Hear all that are not in the view to their end; False: in vain."""
-    deadline = monotonic() + SECONDS
-    while silent := [p for p in pipes if p not in told and p not in held]:
-        ready = wait(silent, deadline - monotonic())
-        if not ready:
-            return False
-        for pipe in silent:
-            if pipe in ready and (message := pipe.recv()) == ENTERED:
-                held.add(pipe)
-            elif pipe in ready:
-                told[pipe] = message
-    return True
-
-
 def settings_of(*, atomic: bool = False, **changed: Any) -> dict[str, Any]:
     """Give the settings of this process's database, some of them changed."""
     own = connections[DEFAULT_DB_ALIAS].settings_dict
@@ -199,8 +92,9 @@ def races(count: int, *, held: bool) -> Iterator[Race]:
 
 def race(crowd: Crowd, each: Race) -> None:
     """Let all ask at once, twice; note what came of it."""
-    each.first, each.waited = crowd.ask(each)
-    each.again, _ = crowd.ask(each, AGAIN)
+    orders = [each.order(number) for number in range(len(crowd))]
+    each.first, each.waited = crowd.ask(orders)
+    each.again, _ = crowd.ask(orders[:AGAIN])
     each.entered = crowd.entered(each.mark)
     each.effects = Article.objects.filter(title=each.mark).count()
 
@@ -258,12 +152,11 @@ def main() -> int:
     left = sum(len(MODES[vendor]) for vendor in chosen.database)
     with Crowd(max(PROCESSES[vendor] for vendor in chosen.database)) as crowd:
         for vendor in chosen.database:
-            with throw_away_database(vendor):
+            with throw_away_database(vendor), crowd.part(PROCESSES[vendor]):
                 for mode, atomic, changed in MODES[vendor]:
-                    database = settings_of(atomic=atomic, **changed)
+                    crowd.use(settings_of(atomic=atomic, **changed))
                     name = f"{vendor}, ATOMIC_REQUESTS {mode}"
-                    with crowd.using(database, PROCESSES[vendor]):
-                        failed |= run(crowd, name, keys // left)
+                    failed |= run(crowd, name, keys // left)
                     keys, left = keys - keys // left, left - 1
     return failed
 

@@ -11,7 +11,7 @@ from tests.torture.stepped.steps import HITS, Step
 
 __all__ = ["SteppedLedger", "Trap"]
 
-SECONDS_FOR_STEP: Final = 10.0
+SECONDS_FOR_STEP: Final = 30.0
 
 
 class SteppedLedger(Ledger):
