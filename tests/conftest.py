@@ -14,6 +14,7 @@ PGBOUNCER=1 the PostgreSQL of `database` is behind a PgBouncer that pools
 transactions, which has to be there.
 """
 
+import gc
 import os
 import re
 import signal
@@ -125,6 +126,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[SERVICES].stop()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let nothing be looked through: what is collected stays till the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in item.iter_markers(COMPLIANCE):
@@ -147,6 +158,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("compliance")
         for row in sorted(_rows(terminalreporter), key=_by_section):
             terminalreporter.write_line("  ".join(row))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected() -> None:
+    """Take what is there before a file's tests for what stays till the end.
+
+    Thousands of tests with their reports are slow to look through again and again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
