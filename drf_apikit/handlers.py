@@ -18,10 +18,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.http import HttpResponseBase
+from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-__all__ = ["Call", "Layer", "LayeredView", "Position", "Proceed", "layered"]
+__all__ = [
+    "Call",
+    "Layer",
+    "LayeredView",
+    "Position",
+    "Proceed",
+    "declared_layers",
+    "layered",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -168,6 +177,18 @@ def layered(layer: Layer) -> Callable[[F], F]:
         return cast("F", wrapper)
 
     return decorate
+
+
+def declared_layers(handler: Callable[..., Any]) -> list[Layer]:
+    """List the layers that decorators have put on a handler of a view class.
+
+    `@api_view` makes handlers that carry nothing of the function behind them.
+    """
+    made = inspect.unwrap(handler)
+    if getattr(made, "__module__", None) == api_view.__module__:
+        variables = inspect.getclosurevars(made).nonlocals
+        handler = variables.get("func", handler)
+    return _declared(handler)
 
 
 def _is_handler(function: Any) -> bool:

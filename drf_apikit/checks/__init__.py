@@ -3,6 +3,7 @@
 from django.core import checks
 
 from drf_apikit.checks.conditional import check_conditional
+from drf_apikit.checks.idempotency import check_idempotency
 from drf_apikit.checks.pagination import check_pagination
 from drf_apikit.checks.settings import check_settings
 from drf_apikit.checks.wiring import check_cors, check_problems
@@ -10,6 +11,7 @@ from drf_apikit.checks.wiring import check_cors, check_problems
 __all__ = [
     "check_conditional",
     "check_cors",
+    "check_idempotency",
     "check_pagination",
     "check_problems",
     "check_settings",
@@ -23,4 +25,5 @@ def register() -> None:
     checks.register(check_problems, checks.Tags.urls)
     checks.register(check_pagination, checks.Tags.urls)
     checks.register(check_conditional, checks.Tags.urls)
+    checks.register(check_idempotency, checks.Tags.urls)
     checks.register(check_cors, checks.Tags.compatibility)

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connections
 from django.db.models import QuerySet
 from rest_framework.generics import GenericAPIView
+from rest_framework.views import APIView
 
 __all__ = ["NoConnectionError", "RoutedView", "disconnected", "routed_views"]
 
@@ -37,7 +38,11 @@ class RoutedView:
         return not hasattr(type(value), "__get__")
 
     def __str__(self) -> str:
-        return f"{self.cls.__module__}.{self.cls.__qualname__}"
+        name = self.cls.__qualname__
+        # What `@api_view` makes has the name of the function elsewhere.
+        if name == "WrappedAPIView":
+            name = self.cls.__name__
+        return f"{self.cls.__module__}.{name}"
 
     @property
     def handlers(self) -> Collection[str]:
@@ -60,15 +65,17 @@ class NoConnectionError(Exception):
     """A check wanted to ask a server."""
 
 
-def routed_views(resolver: Any) -> Iterator[RoutedView]:
-    """Find the generic views, however deep they are included."""
+def routed_views(
+    resolver: Any, kind: type[APIView] = GenericAPIView
+) -> Iterator[RoutedView]:
+    """Find the views of a kind, however deep they are included."""
     for pattern in resolver.url_patterns:
         if hasattr(pattern, "url_patterns"):
-            yield from routed_views(pattern)
+            yield from routed_views(pattern, kind)
             continue
         callback = getattr(pattern, "callback", None)
         cls = getattr(callback, "cls", None)
-        if isinstance(cls, type) and issubclass(cls, GenericAPIView):
+        if isinstance(cls, type) and issubclass(cls, kind):
             given = getattr(callback, "initkwargs", {})
             yield RoutedView(cls, given, getattr(callback, "actions", None))
 
