@@ -1,22 +1,32 @@
 """An OpenAPI document over our classes, as strict as drf-spectacular can be."""
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core.management import call_command
 from django.urls import include, path
 from drf_spectacular import generators, validation
 from drf_spectacular.drainage import GENERATOR_STATS
-from rest_framework.decorators import action
+from drf_spectacular.settings import spectacular_settings
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+)
+from rest_framework.decorators import action, api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import ModelSerializer
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet
 
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.conditional import ConditionalMixin
+from drf_apikit.contrib.spectacular import IdempotentOperations
 from drf_apikit.idempotency import IdempotencyMixin, idempotent
 from drf_apikit.pagination import (
     CursorPagination,
@@ -98,12 +108,51 @@ class ArticlesByPage(Articles):
     pagination_class: Any = ByPage
 
 
+class Safe(IdempotencyMixin, ModelViewSet[Article]):
+    """Some of it protects nothing, and says so in a check."""
+
+    queryset = Article.objects.all()
+    serializer_class = ArticleSerializer
+    authentication_classes = ()
+    idempotent_actions: ClassVar[Any] = {"list": {}, "destroy": {"required": False}}
+
+    @action(detail=True, methods=["get", "put"])
+    @idempotent
+    def both(self, _request: Request, **_kwargs: Any) -> Response:
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(
+        summary="As a person says it",
+        parameters=[OpenApiParameter("Idempotency-Key", location="header")],
+        responses={
+            201: OpenApiResponse(ArticleSerializer, "It is there."),
+            409: OpenApiResponse(description="Somebody was faster."),
+        },
+    )
+    @idempotent
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().create(request, *args, **kwargs)
+
+    @extend_schema(exclude=True)
+    @idempotent
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().update(request, *args, **kwargs)
+
+
+@extend_schema(request=ArticleSerializer, responses={201: ArticleSerializer})
+@api_view(["GET", "POST"])
+@idempotent(required=True)
+def function(_request: Request) -> Response:
+    return Response({}, status=201)
+
+
 router = SimpleRouter()
 router.register("articles", Articles)
 router.register("authors", Authors)
 router.register("by-offset", ArticlesByOffset, "offset")
 router.register("by-page", ArticlesByPage, "page")
-urlpatterns = [path("", include(router.urls))]
+router.register("safe", Safe, "safe")
+urlpatterns = [path("", include(router.urls)), path("function/", function)]
 
 
 @pytest.fixture
@@ -140,10 +189,11 @@ def test_our_authentication_is_a_bearer_scheme(document: dict[str, Any]) -> None
         (url.split("/")[1], *requirement)
         for url, methods in document["paths"].items()
         for operation in methods.values()
-        for requirement in operation["security"]
+        for requirement in operation.get("security", [])
     }
     ours = {("articles", "bearer"), ("by-offset", "bearer"), ("by-page", "bearer")}
-    assert security == ours | {("authors", "TenantAuthentication")}
+    others = {("authors", "TenantAuthentication"), ("function", "bearer")}
+    assert security == ours | others
 
 
 #: OpenAPI 3.0.3: an enumeration without null has no null, nullable or not.
@@ -206,3 +256,153 @@ def test_a_list_takes_the_parameters_of_its_paginator(
     assert {one["name"]: one["schema"] for one in found} == PARAMETERS[path]
     assert not any(one.get("required") for one in found)
     assert all(one["in"] == "query" and one["description"] for one in found)
+
+
+KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "maxLength": 255},
+    "description": "Unique to a request, the same in its retries.",
+}
+REFUSALS = {status: f"Idempotency{status}" for status in ("400", "409", "422", "503")}
+
+
+def keys(document: dict[str, Any], where: str, method: str) -> list[dict[str, Any]]:
+    """Give the parameters of an operation that are its key."""
+    known = document["components"]["parameters"]
+    parameters = document["paths"][where][method].get("parameters", [])
+    found = [
+        known[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+        for one in parameters
+    ]
+    return [one for one in found if one["name"] == "Idempotency-Key"]
+
+
+def refusals(operation: dict[str, Any]) -> dict[str, str]:
+    """Give the components of ours that an operation refers to."""
+    return {
+        status: response["$ref"].removeprefix("#/components/responses/")
+        for status, response in operation["responses"].items()
+        if "$ref" in response
+    }
+
+
+@pytest.mark.parametrize(
+    ("where", "method", "success", "required"),
+    [
+        ("/articles/", "post", "201", {"required": True}),
+        ("/articles/{id}/", "put", "200", {}),
+        ("/articles/{id}/publish/", "post", "200", {}),
+        ("/safe/{id}/", "delete", "204", {}),
+        ("/safe/{id}/both/", "put", "200", {}),
+        ("/function/", "post", "201", {"required": True}),
+    ],
+)
+def test_protected_operations_take_a_key_and_may_refuse(
+    document: dict[str, Any],
+    where: str,
+    method: str,
+    success: str,
+    required: dict[str, bool],
+) -> None:
+    operation = document["paths"][where][method]
+    assert keys(document, where, method) == [{**KEY, **required}]
+    assert refusals(operation) == REFUSALS
+    replayed = {"$ref": "#/components/headers/IdempotentReplayed"}
+    headers = operation["responses"][success]["headers"]
+    assert headers == {"Idempotent-Replayed": replayed}
+
+
+@pytest.mark.parametrize(
+    ("where", "method"),
+    [
+        ("/articles/", "get"),
+        ("/articles/{id}/", "patch"),
+        ("/authors/", "post"),
+        ("/safe/", "get"),
+        ("/safe/{id}/both/", "get"),
+        ("/function/", "get"),
+    ],
+)
+def test_other_operations_stay_as_they_are(
+    document: dict[str, Any], where: str, method: str
+) -> None:
+    operation = document["paths"][where][method]
+    assert keys(document, where, method) == []
+    assert refusals(operation) == {}
+    assert all("headers" not in one for one in operation["responses"].values())
+
+
+def test_what_all_share_stands_there_once(document: dict[str, Any]) -> None:
+    components = document["components"]
+    assert components["headers"]["IdempotentReplayed"]["schema"]["enum"] == ["true"]
+    assert set(components["responses"]) == set(REFUSALS.values())
+    conflict = components["responses"]["Idempotency409"]
+    assert conflict["description"] == (
+        "/problems/idempotency-in-progress, /problems/idempotency-response-not-kept"
+    )
+    assert set(conflict["headers"]) == {"Retry-After", "Location"}
+    (media_type,) = conflict["content"]
+    assert media_type == "application/problem+json"
+    problem = components["schemas"]["IdempotencyProblem"]
+    assert problem["required"] == ["type", "title", "status", "detail", "instance"]
+
+
+def test_what_the_view_says_itself_stays(document: dict[str, Any]) -> None:
+    creation = document["paths"]["/safe/"]["post"]
+    assert creation["summary"] == "As a person says it"
+    assert [key["schema"] for key in keys(document, "/safe/", "post")] == [
+        {"type": "string"}
+    ]
+    answers = creation["responses"]
+    assert answers["201"]["description"] == "It is there."
+    assert "Idempotent-Replayed" in answers["201"]["headers"]
+    assert answers["409"]["description"] == "Somebody was faster."
+    assert set(refusals(creation)) == {"400", "422", "503"}
+    assert "put" not in document["paths"]["/safe/{id}/"]
+
+
+def test_the_setting_can_require_a_key(settings: Any) -> None:
+    settings.DRF_APIKIT = {"IDEMPOTENCY": {"REQUIRED": True}}
+    generator: Any = generators
+    made = generator.SchemaGenerator().get_schema(public=True)
+    assert keys(made, "/articles/{id}/", "put") == [{**KEY, "required": True}]
+    assert keys(made, "/safe/{id}/", "delete") == [KEY]
+
+
+def test_it_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example: two of nine operations are protected."""
+
+    def size() -> int:
+        generator: Any = generators
+        made = generator.SchemaGenerator(urlconf="ledger.urls").get_schema(public=True)
+        return len(json.dumps(made))
+
+    whole = size()
+    bare = property(lambda extension: lambda: extension.target)
+    monkeypatch.setattr(IdempotentOperations, "view_replacement", bare)
+    assert size() < whole <= 1.25 * size()
+
+
+def test_names_can_be_those_of_camels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectacular_settings, "CAMELIZE_NAMES", True)
+    generator: Any = generators
+    paths = generator.SchemaGenerator().get_schema(public=True)["paths"]
+    assert paths["/articles/{id}/"]["put"]["parameters"][-1] == KEY
+
+
+class Effect(APIView):
+    authentication_classes = ()
+    permission_classes = ()
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        return Response(request.data)
+
+
+def test_a_view_that_is_described_does_the_same() -> None:
+    extension: Any = IdempotentOperations
+    described = extension(Effect.as_view()).view_replacement()
+    assert described is not Effect
+    response = described.as_view()(APIRequestFactory().post("/", {"a": 1}))
+    assert response.data["a"] == "1"
