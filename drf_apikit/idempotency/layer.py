@@ -156,7 +156,8 @@ def _replay_cached(call: Call, claim: Claim, kept: Kept, alias: str) -> HttpResp
         whole = _authorize(call, claim, kept)
     else:
         # As in the first run: the view may lock what it asks for.
-        with transaction.atomic(using=alias):
+        savepoint = not connections[alias].settings_dict["ATOMIC_REQUESTS"]
+        with transaction.atomic(using=alias, savepoint=savepoint):
             whole = _authorize(call, claim, kept)
     return _replay(call, claim, kept, whole=whole, source="cache")
 

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponseBase
 from rest_framework.request import Request
 
 __all__ = ["Options", "of_actions"]
+
+#: The bounds of the settings; a shorter life is for whoever names one operation.
+_NUMBERS: Final = (
+    ("ttl", 1, 366 * 24 * 60 * 60),
+    ("max_body", 0, 64 * 1024 * 1024),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +37,13 @@ class Options:
     def __post_init__(self) -> None:
         _expect("required", self.required, bool)
         _expect("using", self.using, str)
-        for name, least in (("ttl", 1), ("max_body", 0)):
+        for name, least, most in _NUMBERS:
             number = getattr(self, name)
             _expect(name, number, int)
-            if number is not None and (isinstance(number, bool) or number < least):
-                raise ValueError(f"{name} must be a whole number from {least} on")
+            if number is not None and not (
+                type(number) is int and least <= number <= most
+            ):
+                raise ValueError(f"{name} must be a whole number, {least} to {most}")
         for name in ("key_scope", "fingerprint", "rollback_on"):
             hook = getattr(self, name)
             if hook is not None and not callable(hook):

@@ -16,9 +16,11 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "ttl a flag": ({"ttl": True}, ValueError),
     "ttl zero": ({"ttl": 0}, ValueError),
     "ttl negative": ({"ttl": -1}, ValueError),
+    "ttl beyond every calendar": ({"ttl": 366 * 24 * 60 * 60 + 1}, ValueError),
     "max_body no number": ({"max_body": "1"}, TypeError),
     "max_body a flag": ({"max_body": False}, ValueError),
     "max_body negative": ({"max_body": -1}, ValueError),
+    "max_body beyond every packet": ({"max_body": 64 * 1024**2 + 1}, ValueError),
     "key_scope no function": ({"key_scope": "account"}, TypeError),
     "fingerprint no function": ({"fingerprint": ["a"]}, TypeError),
     "rollback_on no function": ({"rollback_on": 402}, TypeError),
@@ -42,6 +44,7 @@ def test_what_is_no_option_is_refused_at_once(
 RIGHT: dict[str, dict[str, Any]] = {
     "none": {},
     "all by the settings": dict.fromkeys(["required", "using", "ttl", "max_body"]),
+    "most": {"ttl": 366 * 24 * 60 * 60, "max_body": 64 * 1024**2},
     "least": {"ttl": 1, "max_body": 0, "required": False},
     "all": {
         "required": True,

@@ -76,7 +76,7 @@ def test_a_replay_on_a_list_route_asks_no_database(
 
 @committing
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("everywhere")
 def test_a_replay_on_a_detail_route_reads_the_object(
     post: Call, counted: Counted
 ) -> None:
