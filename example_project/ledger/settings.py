@@ -106,8 +106,12 @@ REST_FRAMEWORK: dict[str, Any] = {
 
 DRF_APIKIT: dict[str, Any] = {
     "PAGINATION": {"PAGE_SIZE": 25, "MAX_PAGE_SIZE": 100},
-    # The admin site keeps its own pages.
-    "PROBLEMS": {"PATHS": ["/api/", "/problems/"]},
+    "PROBLEMS": {
+        # The admin site keeps its own pages.
+        "PATHS": ["/api/", "/problems/"],
+        # Who retries is told when.
+        "DATABASE_ERRORS_AS_503": True,
+    },
     "AUTHENTICATION": {"ISSUERS": issuers(insecure_http=INSECURE_HTTP)},
 }
 CSRF_FAILURE_VIEW = "drf_apikit.problems.django_handlers.csrf_failure"

@@ -30,6 +30,7 @@ from drf_apikit.models import IdempotencyRecord
 from drf_apikit.signals import idempotency_conflicted
 from drf_apikit.testing import assert_problem
 from tests.app.models import Article
+from tests.conftest import behind_pgbouncer
 from tests.databases import in_threads
 from tests.idempotency.calls import Call, caller, outcome, person
 from tests.idempotency.views import Script, created
@@ -43,6 +44,9 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.urls("tests.idempotency.urls"),
 ]
+session_of_its_own = pytest.mark.skipif(
+    behind_pgbouncer(), reason="a pool of transactions has no sessions"
+)
 on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 on_mariadb = pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 without_waiting = pytest.mark.parametrize(
@@ -320,6 +324,7 @@ def shadowed_lock() -> Iterator[None]:
         run("DROP SCHEMA shadow CASCADE")
 
 
+@session_of_its_own
 @on_postgresql
 @pytest.mark.usefixtures("database")
 def test_postgresql_commit_between_snapshot_and_lock() -> None:

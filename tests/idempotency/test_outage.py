@@ -21,6 +21,7 @@ from pytest_django import DjangoDbBlocker, Settings
 from drf_apikit.models import IdempotencyRecord
 from drf_apikit.testing import assert_problem
 from tests.app.models import Article
+from tests.conftest import behind_pgbouncer
 from tests.counting import Counted, of_block, recorded
 from tests.databases import in_threads
 from tests.idempotency.calls import caller, outcome
@@ -40,6 +41,9 @@ OWN: Final = {
 NOBODY: Final = {"HOST": "127.0.0.1", "PORT": 1}
 
 pytestmark = pytest.mark.urls("tests.idempotency.urls")
+session_of_its_own = pytest.mark.skipif(
+    behind_pgbouncer(), reason="a pool of transactions has no sessions"
+)
 on_servers = pytest.mark.parametrize(
     "database", ["postgresql", "mariadb"], indirect=True
 )
@@ -87,6 +91,7 @@ def assert_unavailable(response: Any) -> None:
     assert response["Retry-After"] == "1"
 
 
+@session_of_its_own
 @on_servers
 def test_a_connection_that_is_lost_before_the_claim(
     counted: Counted, script: type[Script], caplog: pytest.LogCaptureFixture
