@@ -38,6 +38,14 @@ def returned_503(world: World) -> list[Any]:
     return then_well(world)
 
 
+@row("500, 201, 499, 499 replayed", peers="by a list of statuses", records=2, effects=2)
+def returned_500_and_499(world: World) -> list[Any]:
+    world.returns(500)
+    answers = then_well(world)
+    world.returns(499)
+    return [*answers, *world.twice(key="key-2")]
+
+
 @row("500, 201", peers="two effects", entered=2)
 def renderer_that_fails(world: World) -> list[Any]:
     world.answer(lambda _: Response({"what": object()}))
