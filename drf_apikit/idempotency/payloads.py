@@ -6,9 +6,13 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from django.conf import settings
 from django.http.request import RawPostDataException
 from rest_framework.exceptions import ParseError
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
+
+from drf_apikit.idempotency.canonical import MAX_VALUES
 
 __all__ = ["Payload", "watch"]
 
@@ -29,7 +33,8 @@ class Payload:
         was parsed before it was watched, or its parser reads on later.
         """
         if self._read is not None:
-            return self._read.sha256.hexdigest() if self._read.ended else None
+            whole = self._read.ended and self._read.hashed
+            return self._read.sha256.hexdigest() if whole else None
         try:
             # Django has it already where it is to be had: this reads nothing.
             body = None if self._request.stream is None else self._request.body
@@ -37,7 +42,9 @@ class Payload:
             return None
         return None if body is None else hashlib.sha256(body).hexdigest()
 
-    def read_by(self, parse: Callable[..., Any], stream: Any, *args: Any) -> Any:
+    def read_by(
+        self, parse: Callable[..., Any], stream: Any, *args: Any, hashed: bool
+    ) -> Any:
         """Let a parser read, and read what it leaves, if it is done.
 
         Raises:
@@ -48,7 +55,7 @@ class Payload:
         if isinstance(stream, io.BytesIO):
             self._refuse_part(len(stream.getbuffer()))
             return parse(stream, *args)
-        self._read = octets = _Octets(stream)
+        self._read = octets = _Octets(stream, hashed=hashed)
         parsed = parse(octets, *args)
         data = getattr(parsed, "data", parsed)
         if data is not octets and not isinstance(data, Iterator):
@@ -82,28 +89,35 @@ def watch(request: Request) -> Payload:
 class _Parse:
     """The `parse` of one parser, with a stream that hashes."""
 
-    def __init__(self, parse: Callable[..., Any], payload: Payload) -> None:
-        self.parse = parse
+    def __init__(self, parser: Any, payload: Payload) -> None:
+        self.parse = parser.parse
         self.payload = payload
+        # What Django makes of an upload is digested: not its octets as well. That
+        # the one fails for too many parts has to be out of the question.
+        most: int | None = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        few = most is not None and most < MAX_VALUES
+        self.hashed = type(parser) is not MultiPartParser or not few
 
     def __call__(
         self, stream: Any, media_type: Any = None, parser_context: Any = None
     ) -> Any:
-        return self.payload.read_by(self.parse, stream, media_type, parser_context)
+        words = (media_type, parser_context)
+        return self.payload.read_by(self.parse, stream, *words, hashed=self.hashed)
 
 
 def _copy(parser: Any, payload: Payload) -> Any:
     """Copy a parser: it may serve other requests, and negotiators look at its class."""
     watched = copy.copy(parser)
-    vars(watched)["parse"] = _Parse(parser.parse, payload)
+    vars(watched)["parse"] = _Parse(parser, payload)
     return watched
 
 
 class _Octets:
-    """A request as a parser reads it: all octets that pass are hashed."""
+    """A request as a parser reads it: octets that pass are counted, maybe hashed."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, *, hashed: bool) -> None:
         self._stream = stream
+        self.hashed = hashed
         self.sha256 = hashlib.sha256()
         self.count = 0
         self.ended = False
@@ -138,6 +152,7 @@ class _Octets:
         self.ended = True
 
     def _passing(self, octets: bytes) -> bytes:
-        self.sha256.update(octets)
+        if self.hashed:
+            self.sha256.update(octets)
         self.count += len(octets)
         return octets

@@ -259,10 +259,13 @@ def test_mysql_takes_a_lock_and_gives_it_back() -> None:
 @on_mariadb
 @pytest.mark.usefixtures("mysql")
 def test_mysql_refuses_at_once_while_the_first_runs() -> None:
-    with pytest.raises(LookupError), claimed(CLAIM, DEFAULT_DB_ALIAS):
+    def refuse_others() -> None:
         with pytest.raises(ContentionError):
             in_threads(execute)
         raise LookupError
+
+    with pytest.raises(LookupError), claimed(CLAIM, DEFAULT_DB_ALIAS):
+        refuse_others()
     in_threads(execute)
 
 

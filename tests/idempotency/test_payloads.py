@@ -113,8 +113,12 @@ def test_a_parser_of_asgi_requests() -> None:
     assert payload.octets() == sha256(BODY)
 
 
-def test_the_whole_of_a_form_and_of_an_upload(settings: Settings) -> None:
+@pytest.mark.parametrize("most", [1000, None, 10_000_000])
+def test_the_whole_of_a_form_and_of_an_upload(
+    most: int | None, settings: Settings
+) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = most
     large = LargeFile(200_000)
     body = large.read(large.length)
     for parser, kind in (
@@ -125,7 +129,9 @@ def test_the_whole_of_a_form_and_of_an_upload(settings: Settings) -> None:
         request = request_of(body, kind, [parser], **named)
         payload = watch(request)
         assert next(file.name for file in request.FILES.values())[:2] == "a."
-        assert payload.octets() == sha256(body)
+        is_form = isinstance(parser, MultiPartParser)
+        # Nobody will ask for the octets of a form that has few parts.
+        assert payload.octets() == (None if is_form and most == 1000 else sha256(body))
 
 
 @pytest.mark.parametrize("before", ["body", "data"])
