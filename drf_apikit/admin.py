@@ -56,12 +56,10 @@ class IdempotencyRecordAdmin(_RecordAdmin):
     """To read, and to release; the stored body, which may hold anything, is hidden."""
 
     list_display = (
-        "scope",
-        "method",
-        "route",
+        "__str__",
         "status_code",
         "has_body",
-        "principal",
+        "principal_start",
         "created_at",
         "expires_at",
         "expired",
@@ -86,6 +84,11 @@ class IdempotencyRecordAdmin(_RecordAdmin):
     def expired(self, record: IdempotencyRecord) -> bool:
         """Tell whether the key can be used anew, by the clock of the database."""
         return bool(vars(record)["expired"])
+
+    @admin.display(description=gettext_lazy("principal"), ordering="principal")
+    def principal_start(self, record: IdempotencyRecord) -> str:
+        """Give enough of the digest to see which records are of one caller."""
+        return record.principal[:12]
 
     @admin.action(
         permissions=["release"],

@@ -52,6 +52,9 @@ def test_a_person_releases_a_key(browser: Browser, admin: str) -> None:
     browser.evaluate("document.querySelector('[name=action]').value = 'release'")
     browser.click("[name=index]")
     assert "may happen twice" in browser.text()
+    # Nothing sticks out sideways.
+    width = "document.documentElement.scrollWidth - innerWidth"
+    assert browser.evaluate(width) <= 0
     # A label and its help belong to the field; the way back is a link.
     field = "document.querySelector('textarea')"
     assert browser.evaluate(f"{field}.labels[0].innerText") == "Reason:"
