@@ -108,3 +108,16 @@ def test_an_argument_that_names_no_row(ada: User, script: type[Script]) -> None:
     first, second = (post("/rowless/anything/") for _ in range(2))
     assert outcome(second) == outcome(first)
     assert len(script.entered) == 1
+
+
+@pytest.mark.parametrize("limit", [0, 100])
+def test_an_argument_that_names_what_a_list_is_in(
+    limit: int, ada: User, settings: Any
+) -> None:
+    settings.DRF_APIKIT = {"IDEMPOTENCY": {"MAX_BODY": limit}}
+    post, body = caller(ada), {"title": "new"}
+    first, second = (post("/nested/any/articles/", data=body) for _ in range(2))
+    assert first.status_code == 201
+    assert second.status_code == (201 if limit else 409)
+    assert "Idempotent-Replayed" not in post("/nested/other/articles/", data=body)
+    assert Article.objects.count() == 2

@@ -20,5 +20,9 @@ urlpatterns = [
     path("function/", views.function),
     path("kind/", views.Kind.as_view()),
     path("rowless/<str:pk>/", views.Rowless.as_view()),
+    path(
+        "nested/<str:parent>/articles/",
+        views.ArticleViewSet.as_view({"post": "create"}),
+    ),
     path("", include(router.urls)),
 ]
