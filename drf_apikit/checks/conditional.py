@@ -12,12 +12,10 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core import checks
-from django.core.cache.backends.dummy import DummyCache
-from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections, router
 from django.urls import get_resolver
-from django.utils.module_loading import import_string
 
+from drf_apikit.checks.caches import is_private
 from drf_apikit.checks.conditional_declarations import (
     is_of_one,
     model_of,
@@ -150,7 +148,7 @@ def _cache(name: str, alias: str) -> Iterator[checks.CheckMessage]:
             hint=f"Name one of {', '.join(sorted(settings.CACHES))}.",
             id="drf_apikit.E005",
         )
-    elif _is_private(settings.CACHES[alias].get("BACKEND")):
+    elif is_private(settings.CACHES[alias].get("BACKEND")):
         yield checks.Warning(
             f"{name}['GENERATIONS'] is set, and the cache {alias!r} is not shared: each"
             " process has generations of its own, so that a 304 can be stale.",
@@ -158,11 +156,3 @@ def _cache(name: str, alias: str) -> Iterator[checks.CheckMessage]:
             " Redis.",
             id="drf_apikit.W010",
         )
-
-
-def _is_private(backend: Any) -> bool:
-    try:
-        return issubclass(import_string(backend), LocMemCache | DummyCache)
-    except (AttributeError, ImportError, TypeError):
-        # Django tells.
-        return False

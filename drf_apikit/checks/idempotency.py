@@ -10,14 +10,12 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core import checks
-from django.core.cache.backends.dummy import DummyCache
-from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections, router
 from django.urls import get_resolver
-from django.utils.module_loading import import_string
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
+from drf_apikit.checks.caches import is_private
 from drf_apikit.checks.conditional import check_conditional
 from drf_apikit.checks.views import RoutedView, routed_views
 from drf_apikit.conf import apikit_settings
@@ -209,7 +207,7 @@ def _cache() -> Iterator[checks.CheckMessage]:
         apikit_settings.idempotency.cache,
     )
     backend = settings.CACHES.get(alias, {}).get("BACKEND") if alias else None
-    if backend is not None and _is_private(backend):
+    if backend is not None and is_private(backend):
         yield checks.Warning(
             f"{name} is {alias!r}, which is not shared: what one process replays, the"
             " others ask the database for, and what is released in the admin is"
@@ -218,11 +216,3 @@ def _cache() -> Iterator[checks.CheckMessage]:
             " to None.",
             id="drf_apikit.W013",
         )
-
-
-def _is_private(backend: Any) -> bool:
-    try:
-        return issubclass(import_string(backend), LocMemCache | DummyCache)
-    except (AttributeError, ImportError, TypeError):
-        # Django tells.
-        return False

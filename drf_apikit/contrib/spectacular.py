@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.translation import gettext as _
+from drf_spectacular import plumbing
 from drf_spectacular.extensions import (
     OpenApiAuthenticationExtension,
     OpenApiViewExtension,
@@ -17,7 +18,10 @@ from drf_spectacular.plumbing import ResolvedComponent, get_class
 from drf_spectacular.settings import spectacular_settings
 
 from drf_apikit import problem_types
+from drf_apikit.conditional import ConditionalGetMixin, ConditionalMixin
 from drf_apikit.conf import apikit_settings
+from drf_apikit.handlers import LayeredView
+from drf_apikit.idempotency import IdempotencyMixin
 from drf_apikit.idempotency.answers import REPLAYED
 from drf_apikit.idempotency.declared import SAFE, operations
 from drf_apikit.idempotency.keys import MAX_LENGTH
@@ -25,7 +29,7 @@ from drf_apikit.idempotency.options import Options
 from drf_apikit.problem_types import ProblemType
 from drf_apikit.problems.document import MEDIA_TYPE, type_uri
 
-__all__ = ["IdempotentOperations", "JWTBearerScheme"]
+__all__ = ["IdempotentOperations", "JWTBearerScheme", "get_lib_doc_excludes"]
 
 #: What a protected operation may answer besides: the name of the component, and
 #: the types that share its status.
@@ -63,6 +67,17 @@ else:
     _Extension = OpenApiAuthenticationExtension
     _ViewExtension = OpenApiViewExtension
     _Schema = object
+
+
+def get_lib_doc_excludes() -> list[type]:
+    """Keep the docstrings of our mixins out of the descriptions of operations.
+
+    For `SPECTACULAR_SETTINGS["GET_LIB_DOC_EXCLUDES"]`, by its dotted path: a view
+    without a docstring has that of its first base otherwise.
+    """
+    theirs: Any = plumbing.get_lib_doc_excludes
+    ours = (ConditionalGetMixin, ConditionalMixin, IdempotencyMixin, LayeredView)
+    return [*theirs(), *ours]
 
 
 class JWTBearerScheme(_Extension):
@@ -155,17 +170,21 @@ def _add_key(parameters: list[dict[str, Any]], options: Options, registry: Any) 
     required = options.required
     if required is None:
         required = apikit_settings.idempotency.required
+    usual = apikit_settings.idempotency.ttl
+    ttl = usual if options.ttl is None else options.ttl
+    about = _("Unique to a request, the same in its retries, for %(seconds)d seconds.")
     parameter: dict[str, Any] = {
         "in": "header",
         "name": "Idempotency-Key",
         "schema": {"type": "string", "maxLength": MAX_LENGTH},
-        "description": _("Unique to a request, the same in its retries."),
+        "description": about % {"seconds": ttl},
     }
     if required:
         parameter["required"] = True
     if not spectacular_settings.CAMELIZE_NAMES:
         # A reference is shorter; camelizing wants to look into each parameter.
         name = "IdempotencyKeyRequired" if required else "IdempotencyKey"
+        name = name if ttl == usual else f"{name}{ttl}"
         parameter = _component(registry, "parameters", name, parameter)
     parameters.append(parameter)
 

@@ -17,6 +17,10 @@ from drf_apikit.idempotency.keys import FORMAT
 
 __all__ = ["find", "forget", "keep"]
 
+#: What is there for a while after an answer was taken out: whoever has committed it
+#: just before may still be about to put it there.
+_GONE: Final = ()
+_GONE_SECONDS: Final = 60
 _PREFIX: Final = f"drf_apikit:idempotency:{FORMAT}:"
 logger = logging.getLogger("drf_apikit.idempotency")
 
@@ -28,7 +32,7 @@ def find(scope: str) -> Kept | None:
         return None
     try:
         found = caches[alias].get(_PREFIX + scope)
-        kept = None if found is None else Kept(*found)
+        kept = None if found in (None, _GONE) else Kept(*found)
         if kept is not None:
             Answer.read(kept, scope)
     except Exception:  # whatever it raises: the database knows
@@ -45,7 +49,7 @@ def keep(claim: Claim, columns: dict[str, Any]) -> None:
     kept = Kept(claim.principal, claim.fingerprint, FORMAT, **columns)
     life = min(claim.ttl, settings.cache_life)
     try:
-        caches[settings.cache].set(_PREFIX + claim.scope, tuple(kept), life)
+        caches[settings.cache].add(_PREFIX + claim.scope, tuple(kept), life)
     except Exception:  # the answer has been committed already
         logger.warning("Cannot put an answer into the cache.", exc_info=True)
 
@@ -54,9 +58,14 @@ def forget(scope: str) -> None:
     """Take an answer out.
 
     Raises:
-        Exception: whatever the cache raises: it may still have the answer.
+        Exception: whatever the cache raises, or RuntimeError where it says
+            nothing: it may still have the answer.
 
     """
     alias = apikit_settings.idempotency.cache
-    if alias is not None:
-        caches[alias].delete(_PREFIX + scope)
+    if alias is None:
+        return
+    cache, name = caches[alias], _PREFIX + scope
+    cache.set(name, _GONE, _GONE_SECONDS)
+    if cache.get(name) != _GONE:
+        raise RuntimeError(f"The cache {alias!r} does not keep what it is given.")

@@ -1,5 +1,6 @@
 """An OpenAPI document over our classes, as strict as drf-spectacular can be."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, ClassVar
@@ -7,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from django.core.management import call_command
 from django.urls import include, path
-from drf_spectacular import generators, validation
+from drf_spectacular import generators, plumbing, validation
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.utils import (
@@ -26,7 +27,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.conditional import ConditionalMixin
-from drf_apikit.contrib.spectacular import IdempotentOperations
+from drf_apikit.contrib.spectacular import IdempotentOperations, get_lib_doc_excludes
 from drf_apikit.idempotency import IdempotencyMixin, idempotent
 from drf_apikit.pagination import (
     CursorPagination,
@@ -258,11 +259,11 @@ def test_a_list_takes_the_parameters_of_its_paginator(
     assert all(one["in"] == "query" and one["description"] for one in found)
 
 
-KEY = {
+KEY: dict[str, Any] = {
     "in": "header",
     "name": "Idempotency-Key",
     "schema": {"type": "string", "maxLength": 255},
-    "description": "Unique to a request, the same in its retries.",
+    "description": "Unique to a request, the same in its retries, for 86400 seconds.",
 }
 REFUSALS = {status: f"Idempotency{status}" for status in ("400", "409", "422", "503")}
 
@@ -368,6 +369,45 @@ def test_the_setting_can_require_a_key(settings: Any) -> None:
     made = generator.SchemaGenerator().get_schema(public=True)
     assert keys(made, "/articles/{id}/", "put") == [{**KEY, "required": True}]
     assert keys(made, "/safe/{id}/", "delete") == [KEY]
+
+
+class Brief(APIView):
+    authentication_classes = ()
+
+    @extend_schema(request=None, responses=ArticleSerializer)
+    @idempotent(ttl=90)
+    def post(self, _request: Request) -> Response:
+        raise NotImplementedError
+
+    @extend_schema(request=None, responses=ArticleSerializer)
+    @idempotent(ttl=86400)
+    def patch(self, _request: Request) -> Response:
+        raise NotImplementedError
+
+
+def test_each_operation_tells_how_long_a_key_is_known() -> None:
+    generator: Any = generators
+    patterns = [path("brief/", Brief.as_view())]
+    made = generator.SchemaGenerator(patterns=patterns).get_schema(public=True)
+    (brief,), usual = keys(made, "/brief/", "post"), keys(made, "/brief/", "patch")
+    assert brief["description"] == KEY["description"].replace("86400", "90")
+    assert usual == [KEY]
+
+
+def test_docstrings_of_mixins_can_be_kept_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told() -> str:
+        generator: Any = generators
+        made = generator.SchemaGenerator().get_schema(public=True)
+        return str(made["paths"]["/articles/"]["get"].get("description", ""))
+
+    for excludes, expected in (
+        (plumbing.get_lib_doc_excludes, inspect.getdoc(ConditionalMixin)),
+        (get_lib_doc_excludes, ""),
+    ):
+        monkeypatch.setattr(spectacular_settings, "GET_LIB_DOC_EXCLUDES", excludes)
+        assert told() == expected
 
 
 def test_it_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,6 +257,25 @@ def test_what_was_kept_is_found_until_it_is_forgotten() -> None:
     assert replay_cache.find(SCOPE) is None
 
 
+@pytest.mark.usefixtures("cache")
+def test_an_answer_that_was_committed_before_its_release_does_not_come_back() -> None:
+    replay_cache.forget(SCOPE)
+    replay_cache.keep(CLAIM, COLUMNS)
+    assert replay_cache.find(SCOPE) is None
+    cache: Any = caches["default"]
+    assert 0 < cache.ttl(PREFIX + SCOPE) <= 60
+
+
+def test_a_cache_that_keeps_nothing_cannot_be_told_to_forget(
+    settings: Settings,
+) -> None:
+    dummy = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    settings.CACHES = {"default": dummy}
+    settings.DRF_APIKIT = {"IDEMPOTENCY": {"CACHE": "default"}}
+    with pytest.raises(RuntimeError, match="does not keep"):
+        replay_cache.forget(SCOPE)
+
+
 def test_without_a_cache_nothing_is_kept(settings: Settings) -> None:
     settings.DRF_APIKIT = {}
     replay_cache.keep(CLAIM, COLUMNS)
