@@ -201,16 +201,16 @@ def _release(request: HttpRequest, scopes: Sequence[str], reason: str) -> list[s
             change_message=_("Released: %(reason)s") % {"reason": reason},
         )
         delete(released, alias)
-        _forget(released)
+        _forget(released, alias)
         tell = functools.partial(_released, request, released, reason)
         transaction.on_commit(tell, using=alias, robust=True)
     return released
 
 
-def _forget(scopes: Sequence[str]) -> None:
+def _forget(scopes: Sequence[str], alias: str) -> None:
     try:
         for scope in scopes:
-            replay_cache.forget(scope)
+            replay_cache.forget(scope, alias)
     except Exception as error:
         logger.exception("The cache of answers cannot be reached.")
         raise _CacheError from error

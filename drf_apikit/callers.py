@@ -1,5 +1,7 @@
 """Who is calling, told the same way by every block that keeps something for them."""
 
+from typing import Any
+
 from rest_framework.request import Request
 
 __all__ = ["principal_of"]
@@ -9,9 +11,14 @@ def principal_of(request: Request) -> tuple[str, ...] | None:
     """Tell who asks: a user of this project, or the client of a token; else None."""
     user, auth = request.user, request.auth
     if getattr(user, "pk", None) is not None:
-        kind = getattr(user, "_meta", None) or type(user)
-        return ("user", str(kind), str(user.pk))
+        return ("user", _kind(user), str(user.pk))
     issuer, client = getattr(auth, "issuer", None), getattr(auth, "client_id", None)
     if issuer is not None and client is not None:
         return ("client", str(issuer), str(client))
     return None
+
+
+def _kind(user: Any) -> str:
+    """Name the model, also of a proxy of it, or else the class, also of a lazy one."""
+    meta = getattr(user, "_meta", None)
+    return str(user.__class__ if meta is None else meta.concrete_model._meta)

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
 __all__ = ["is_contention", "is_outage", "is_outdated"]
 
@@ -19,6 +19,9 @@ _CONTENTION: Final = _OUTDATED | {
 #: What both call an operational error, and is a mistake in a statement or a schema:
 #: SQLite's general error, MySQL's unknown column and missing default.
 _MISTAKES: Final = frozenset({"SQLITE_ERROR", 1054, 1364})
+#: PostgreSQL: a transaction that may only read, as on a server that has become a
+#: standby.
+_READ_ONLY: Final = "25006"
 #: What psycopg, psycopg 2 and sqlite3 call the code of an error.
 _NAMES: Final = ("sqlstate", "pgcode", "sqlite_errorname")
 
@@ -35,13 +38,15 @@ def is_outdated(error: BaseException) -> bool:
 
 def is_outage(error: BaseException) -> bool:
     """Tell a database that cannot be asked, or does not answer, from a mistake."""
+    if isinstance(error, InternalError):
+        return bool(_code(error) == _READ_ONLY)
     if isinstance(error, InterfaceError):
         return True
     known = _CONTENTION | _MISTAKES
     return isinstance(error, OperationalError) and _code(error) not in known
 
 
-def _code(error: OperationalError) -> Any:
+def _code(error: DatabaseError) -> Any:
     cause = error.__cause__
     codes = [code for name in _NAMES if (code := getattr(cause, name, None))]
     return next(iter([*codes, *error.args]), None)

@@ -245,10 +245,10 @@ def test_the_replay_cache_forgets_it(
     settings.DRF_APIKIT = {"IDEMPOTENCY": {"CACHE": "default"}}
     columns = Answer(201, (), b"{}").columns(record.pk)
     owner = Claim(record.pk, "d" * 64, "b" * 64, "POST", "transfers/", 60)
-    replay_cache.keep(owner, columns)
-    assert replay_cache.find(record.pk)
+    replay_cache.keep(owner, columns, "default")
+    assert replay_cache.find(record.pk, "default")
     assert confirm(root, record.pk) == "Released: 1."
-    assert replay_cache.find(record.pk) is None
+    assert replay_cache.find(record.pk, "default") is None
     caches["default"].clear()
 
 

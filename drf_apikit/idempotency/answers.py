@@ -44,10 +44,11 @@ class Answer:
         """Give the columns of the record that hold it."""
         headers = json.dumps(self.headers).encode()
         plain = len(headers).to_bytes(_LENGTH, "big") + headers + (self.body or b"")
-        codec, sealed = seal(plain, scope)
+        has_body = self.body is not None
+        codec, sealed = seal(plain, _record(scope, self.status_code, has_body))
         return {
             "status_code": self.status_code,
-            "has_body": self.body is not None,
+            "has_body": has_body,
             "codec": codec,
             "answer": sealed,
         }
@@ -62,7 +63,8 @@ class Answer:
         """
         if kept.format_version != FORMAT:
             raise SealError("The answer was kept in another format.")
-        plain = unseal(kept.codec, bytes(kept.answer), scope)
+        record = _record(scope, kept.status_code, kept.has_body)
+        plain = unseal(kept.codec, bytes(kept.answer), record)
         end = _LENGTH + int.from_bytes(plain[:_LENGTH], "big")
         try:
             headers = tuple((name, value) for name, value in json.loads(plain[4:end]))
@@ -93,6 +95,11 @@ def capture(response: HttpResponseBase, limit: int, *, is_asgi: bool = False) ->
     headers = tuple(pair for pair in response.items() if pair[0].lower() in kept)
     body = _body(response, limit, is_asgi=is_asgi)
     return Answer(response.status_code, headers, body)
+
+
+def _record(scope: str, status_code: int, has_body: object) -> str:
+    """Name what belongs together."""
+    return f"{scope}:{status_code}:{bool(has_body)}"
 
 
 def _body(response: HttpResponseBase, limit: int, *, is_asgi: bool) -> bytes | None:

@@ -85,7 +85,8 @@ def _payload(request: Request, media_type: str) -> tuple[str, str]:
     payload = watch(request)
     data = request.data
     is_parsed = media_type in _FORMS or _is_json(media_type)
-    octets = None if is_parsed else payload.octets()
+    # DRF takes a body whose length nobody has told for none, and parses nothing.
+    octets = None if is_parsed and not payload.is_unread else payload.octets()
     if octets is None:
         if type(data) in _JSON:
             # Much faster; not for what has lists of values, or is no JSON at all.

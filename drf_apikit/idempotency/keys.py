@@ -60,16 +60,28 @@ def resolve_principal(
     """Give a digest of whose key it is; None where nobody is known.
 
     That is a user, or the client of a token; or else what `key_scope` says.
+
+    Raises:
+        TypeError: `key_scope` gave something else: two objects may have one text,
+            and one object may have two.
+
     """
     if key_scope is None:
         principal = principal_of(request)
         return None if principal is None else digest(principal)
     named = key_scope(request)
+    if named is not None and not isinstance(named, str):
+        raise TypeError(f"key_scope must give a text or None, not {named!r}")
     return digest(["key_scope", named]) if named else None
 
 
 def resolve_scope(request: Request, principal: str, key: str) -> str:
-    """Give the digest that names the record."""
+    """Give the digest that names the record.
+
+    Raises:
+        TypeError: the hook of the setting `TENANT` gave no text.
+
+    """
     # The path, not the arguments that were made of it: an argument can be any
     # object, with a text that is another one in the next process.
     where = (route_of(request), request.path_info)
@@ -90,4 +102,9 @@ def digest(parts: Iterable[Any]) -> str:
 
 def _tenant(request: Request) -> str:
     path = apikit_settings.idempotency.tenant
-    return "" if path is None else str(load(path)(request))
+    if path is None:
+        return ""
+    tenant = load(path)(request)
+    if not isinstance(tenant, str):
+        raise TypeError(f"{path} must give the tenant as a text, not {tenant!r}")
+    return tenant

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 
 __all__ = ["Options", "of_actions"]
 
-#: The bounds of the settings; a shorter life is for whoever names one operation.
+#: The bounds of the settings.
 _NUMBERS: Final = (
-    ("ttl", 1, 366 * 24 * 60 * 60),
+    ("ttl", 60, 366 * 24 * 60 * 60),
     ("max_body", 0, 64 * 1024 * 1024),
 )
 

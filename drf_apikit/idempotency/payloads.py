@@ -26,6 +26,14 @@ class Payload:
         self._request = request
         self._read: _Octets | None = None
 
+    @property
+    def is_unread(self) -> bool:
+        """Tell whether DRF finds no body; Django may have one all the same."""
+        try:
+            return self._request.stream is None
+        except RawPostDataException:
+            return False
+
     def octets(self) -> str | None:
         """Give the SHA-256 of the whole body in hex digits, once it was parsed.
 
@@ -37,10 +45,10 @@ class Payload:
             return self._read.sha256.hexdigest() if whole else None
         try:
             # Django has it already where it is to be had: this reads nothing.
-            body = None if self._request.stream is None else self._request.body
+            body = self._request.body
         except RawPostDataException:
             return None
-        return None if body is None else hashlib.sha256(body).hexdigest()
+        return hashlib.sha256(body).hexdigest() if body else None
 
     def read_by(
         self, parse: Callable[..., Any], stream: Any, *args: Any, hashed: bool

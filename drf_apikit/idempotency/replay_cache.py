@@ -9,39 +9,46 @@ import logging
 from typing import Any, Final
 
 from django.core.cache import caches
+from django.db import connections
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.idempotency.answers import Answer
 from drf_apikit.idempotency.claims import Claim, Kept
-from drf_apikit.idempotency.keys import FORMAT
+from drf_apikit.idempotency.keys import FORMAT, digest
+from drf_apikit.idempotency.sealing import is_encrypted
 
-__all__ = ["find", "forget", "keep"]
+__all__ = ["find", "forget", "keep", "key_of"]
 
 #: What is there for a while after an answer was taken out: whoever has committed it
 #: just before may still be about to put it there.
-_GONE: Final = ()
+_GONE: Final = "gone"
 _GONE_SECONDS: Final = 60
-_PREFIX: Final = f"drf_apikit:idempotency:{FORMAT}:"
 logger = logging.getLogger("drf_apikit.idempotency")
 
 
-def find(scope: str) -> Kept | None:
-    """Give what the cache has of a scope, if it can be read."""
-    alias = apikit_settings.idempotency.cache
-    if alias is None:
+def find(scope: str, alias: str) -> Kept | None:
+    """Give what the cache has of a scope, if it can be read.
+
+    Where answers are encrypted, one that is not is none of ours.
+    """
+    settings = apikit_settings.idempotency
+    if settings.cache is None:
         return None
     try:
-        found = caches[alias].get(_PREFIX + scope)
-        kept = None if found in (None, _GONE) else Kept(*found)
-        if kept is not None:
-            Answer.read(kept, scope)
+        found = caches[settings.cache].get(key_of(scope, alias))
+        if found is None or found == _GONE:
+            return None
+        kept = Kept(*found)
+        if settings.encryption_keys and not is_encrypted(kept.codec):
+            return None
+        Answer.read(kept, scope)
     except Exception:  # whatever it raises: the database knows
         logger.warning("Cannot read an answer from the cache.", exc_info=True)
         return None
     return kept
 
 
-def keep(claim: Claim, columns: dict[str, Any]) -> None:
+def keep(claim: Claim, columns: dict[str, Any], alias: str) -> None:
     """Put an answer there, for no longer than its record lives."""
     settings = apikit_settings.idempotency
     if settings.cache is None:
@@ -49,12 +56,12 @@ def keep(claim: Claim, columns: dict[str, Any]) -> None:
     kept = Kept(claim.principal, claim.fingerprint, FORMAT, **columns)
     life = min(claim.ttl, settings.cache_life)
     try:
-        caches[settings.cache].add(_PREFIX + claim.scope, tuple(kept), life)
+        caches[settings.cache].add(key_of(claim.scope, alias), tuple(kept), life)
     except Exception:  # the answer has been committed already
         logger.warning("Cannot put an answer into the cache.", exc_info=True)
 
 
-def forget(scope: str) -> None:
+def forget(scope: str, alias: str) -> None:
     """Take an answer out.
 
     Raises:
@@ -62,10 +69,22 @@ def forget(scope: str) -> None:
             nothing: it may still have the answer.
 
     """
-    alias = apikit_settings.idempotency.cache
-    if alias is None:
+    used = apikit_settings.idempotency.cache
+    if used is None:
         return
-    cache, name = caches[alias], _PREFIX + scope
-    cache.set(name, _GONE, _GONE_SECONDS)
-    if cache.get(name) != _GONE:
-        raise RuntimeError(f"The cache {alias!r} does not keep what it is given.")
+    cache, key = caches[used], key_of(scope, alias)
+    cache.set(key, _GONE, _GONE_SECONDS)
+    if cache.get(key) != _GONE:
+        raise RuntimeError(f"The cache {used!r} does not keep what it is given.")
+
+
+def key_of(scope: str, alias: str) -> str:
+    """Name an answer of one database: others have scopes of the same caller.
+
+    Two databases may go by one alias, in two deployments or for two tenants, and
+    two schemas may be in one database.
+    """
+    connection = connections[alias]
+    words = [connection.settings_dict[name] for name in ("HOST", "PORT", "NAME")]
+    schema = getattr(connection, "schema_name", "")
+    return f"drf_apikit:idempotency:{FORMAT}:{digest([alias, *words, schema, scope])}"

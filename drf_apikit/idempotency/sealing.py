@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from drf_apikit.conf import apikit_settings
 
-__all__ = ["SealError", "seal", "unseal"]
+__all__ = ["SealError", "is_encrypted", "seal", "unseal"]
 
 #: What `codec` says, as bits.
 _COMPRESSED: Final = 1
@@ -24,11 +24,11 @@ class SealError(Exception):
     """A stored answer cannot be read: its key is gone, or it was changed."""
 
 
-def seal(plain: bytes, scope: str) -> tuple[int, bytes]:
+def seal(plain: bytes, record: str) -> tuple[int, bytes]:
     """Give the codec and the octets to be stored.
 
-    What is encrypted is bound to its record, so that an answer moved to another
-    one cannot be read there.
+    What is encrypted is bound to what `record` says of its record, so that it can
+    be read with nothing else.
     """
     codec, sealed = 0, plain
     if len(plain) >= _SHORT:
@@ -40,11 +40,13 @@ def seal(plain: bytes, scope: str) -> tuple[int, bytes]:
     if keys:
         nonce = os.urandom(_NONCE)
         codec |= _ENCRYPTED
-        sealed = nonce + AESGCM(keys[0]).encrypt(nonce, sealed, _bound_to(codec, scope))
+        sealed = nonce + AESGCM(keys[0]).encrypt(
+            nonce, sealed, _bound_to(codec, record)
+        )
     return codec, sealed
 
 
-def unseal(codec: int, sealed: bytes, scope: str) -> bytes:
+def unseal(codec: int, sealed: bytes, record: str) -> bytes:
     """Give what `seal` was given.
 
     Raises:
@@ -52,22 +54,27 @@ def unseal(codec: int, sealed: bytes, scope: str) -> bytes:
 
     """
     if codec & _ENCRYPTED:
-        sealed = _decrypt(codec, sealed, scope)
+        sealed = _decrypt(codec, sealed, record)
     try:
         return zlib.decompress(sealed) if codec & _COMPRESSED else sealed
     except zlib.error as error:
         raise SealError("The stored answer is damaged.") from error
 
 
-def _decrypt(codec: int, sealed: bytes, scope: str) -> bytes:
+def is_encrypted(codec: int) -> bool:
+    """Tell an answer that only a key can have made."""
+    return bool(codec & _ENCRYPTED)
+
+
+def _decrypt(codec: int, sealed: bytes, record: str) -> bytes:
     nonce, rest = sealed[:_NONCE], sealed[_NONCE:]
     for key in apikit_settings.idempotency.encryption_keys:
         try:
-            return AESGCM(key).decrypt(nonce, rest, _bound_to(codec, scope))
+            return AESGCM(key).decrypt(nonce, rest, _bound_to(codec, record))
         except (InvalidTag, ValueError):
             continue
     raise SealError("No key in ENCRYPTION_KEYS reads the stored answer.")
 
 
-def _bound_to(codec: int, scope: str) -> bytes:
-    return f"{codec}:{scope}".encode()
+def _bound_to(codec: int, record: str) -> bytes:
+    return f"{codec}:{record}".encode()

@@ -222,7 +222,7 @@ def reading(_request: Request) -> Response:
         pytest.param(
             Methods.as_view(idempotent_actions={"post": {"ttl": 0}}),
             "Methods: idempotent_actions cannot be used: ttl must be a whole number,"
-            " 1 to 31622400.",
+            " 60 to 31622400.",
             id="option",
         ),
     ],

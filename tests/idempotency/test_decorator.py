@@ -297,9 +297,10 @@ def test_signals_tell_what_has_happened(
     post()
     post(data={"amount": 2})
     names = [name for name, _ in heard]
-    assert names == ["committed", "executed", "replayed", "mismatched"]
+    # Before the hooks of the view: one of them that fails leaves out the others.
+    assert names == ["executed", "committed", "replayed", "mismatched"]
     record = IdempotencyRecord.objects.get()
-    for _, arguments in heard[1:]:
+    for _, arguments in (heard[0], *heard[2:]):
         assert arguments["scope"] == record.scope
         assert arguments["request"].user.username == "ada"
         assert issubclass(arguments["sender"], APIView)

@@ -27,7 +27,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from drf_apikit.idempotency import idempotent, keys, layer
+from drf_apikit.idempotency import idempotent, keys, layer, operation
 from drf_apikit.models import ExternalIdentity, IdempotencyRecord
 from drf_apikit.testing import InMemoryIssuer
 from tests.app.models import Article
@@ -379,6 +379,7 @@ BROKEN: Final[dict[str, tuple[str, Any, str]]] = {
 def test_the_judge_finds_what_is_broken(
     name: str, broken: Any, seen: str, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layer, name, broken)
+    place = operation if hasattr(operation, name) else layer
+    monkeypatch.setattr(place, name, broken)
     play(model, 500, seed=8, until=seen)
     assert seen in {got for _, got in model.wrong}

@@ -45,7 +45,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "none": {},
     "all by the settings": dict.fromkeys(["required", "using", "ttl", "max_body"]),
     "most": {"ttl": 366 * 24 * 60 * 60, "max_body": 64 * 1024**2},
-    "least": {"ttl": 1, "max_body": 0, "required": False},
+    "least": {"ttl": 60, "max_body": 0, "required": False},
     "all": {
         "required": True,
         "using": "default",

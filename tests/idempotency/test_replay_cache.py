@@ -24,7 +24,6 @@ from tests.idempotency.views import Script, created
 SCOPE = "0f" * 32
 CLAIM = Claim(SCOPE, "a" * 64, "f" * 64, "POST", "route", 60)
 COLUMNS = {"status_code": 201, "has_body": True, "codec": 0, "answer": b"\0\0\0\2[]"}
-PREFIX = "drf_apikit:idempotency:1:"
 
 pytestmark = pytest.mark.urls("tests.idempotency.urls")
 committing = pytest.mark.django_db(transaction=True)
@@ -56,7 +55,7 @@ def statements(call: Callable[[], Any]) -> Counter[str]:
 
 
 def key_of(record: IdempotencyRecord) -> str:
-    return PREFIX + record.scope
+    return replay_cache.key_of(record.scope, "default")
 
 
 @committing
@@ -231,7 +230,7 @@ def test_a_cache_that_is_down_changes_nothing_but_the_log(
     assert messages.count("Cannot read an answer from the cache.") == 2
     assert "secret-key" not in caplog.text
     with pytest.raises(UnreachableError):
-        replay_cache.forget(SCOPE)
+        replay_cache.forget(SCOPE, "default")
 
 
 @committing
@@ -245,25 +244,25 @@ def test_a_cache_that_is_not_in_the_settings_changes_nothing(
 
 @pytest.mark.usefixtures("cache")
 def test_what_was_kept_is_found_until_it_is_forgotten() -> None:
-    assert replay_cache.find(SCOPE) is None
-    replay_cache.keep(CLAIM, COLUMNS)
-    found = replay_cache.find(SCOPE)
+    assert replay_cache.find(SCOPE, "default") is None
+    replay_cache.keep(CLAIM, COLUMNS, "default")
+    found = replay_cache.find(SCOPE, "default")
     assert found is not None
     assert (found.principal, found.fingerprint) == (CLAIM.principal, CLAIM.fingerprint)
     assert {name: getattr(found, name) for name in COLUMNS} == COLUMNS
-    assert replay_cache.find("1e" * 32) is None
-    replay_cache.forget(SCOPE)
-    replay_cache.forget(SCOPE)
-    assert replay_cache.find(SCOPE) is None
+    assert replay_cache.find("1e" * 32, "default") is None
+    replay_cache.forget(SCOPE, "default")
+    replay_cache.forget(SCOPE, "default")
+    assert replay_cache.find(SCOPE, "default") is None
 
 
 @pytest.mark.usefixtures("cache")
 def test_an_answer_that_was_committed_before_its_release_does_not_come_back() -> None:
-    replay_cache.forget(SCOPE)
-    replay_cache.keep(CLAIM, COLUMNS)
-    assert replay_cache.find(SCOPE) is None
+    replay_cache.forget(SCOPE, "default")
+    replay_cache.keep(CLAIM, COLUMNS, "default")
+    assert replay_cache.find(SCOPE, "default") is None
     cache: Any = caches["default"]
-    assert 0 < cache.ttl(PREFIX + SCOPE) <= 60
+    assert 0 < cache.ttl(replay_cache.key_of(SCOPE, "default")) <= 60
 
 
 def test_a_cache_that_keeps_nothing_cannot_be_told_to_forget(
@@ -273,15 +272,15 @@ def test_a_cache_that_keeps_nothing_cannot_be_told_to_forget(
     settings.CACHES = {"default": dummy}
     settings.DRF_APIKIT = {"IDEMPOTENCY": {"CACHE": "default"}}
     with pytest.raises(RuntimeError, match="does not keep"):
-        replay_cache.forget(SCOPE)
+        replay_cache.forget(SCOPE, "default")
 
 
 def test_without_a_cache_nothing_is_kept(settings: Settings) -> None:
     settings.DRF_APIKIT = {}
-    replay_cache.keep(CLAIM, COLUMNS)
-    assert replay_cache.find(SCOPE) is None
-    replay_cache.forget(SCOPE)
-    assert caches["default"].get(PREFIX + SCOPE) is None
+    replay_cache.keep(CLAIM, COLUMNS, "default")
+    assert replay_cache.find(SCOPE, "default") is None
+    replay_cache.forget(SCOPE, "default")
+    assert caches["default"].get(replay_cache.key_of(SCOPE, "default")) is None
 
 
 @committing
@@ -305,7 +304,7 @@ def test_what_is_released_and_forgotten_runs_anew(
     scope = record.scope
     record.delete()
     assert post()["Idempotent-Replayed"] == "true"
-    replay_cache.forget(scope)
+    replay_cache.forget(scope, "default")
     assert "Idempotent-Replayed" not in post()
     assert replays(counted) == ["cache"]
     assert len(script.entered) == 2

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.db import (
     InterfaceError,
+    InternalError,
     NotSupportedError,
     OperationalError,
     connections,
@@ -62,7 +63,8 @@ def claimed(claim: Claim, alias: str) -> Iterator[Kept | None]:
     rolls back the claim has to roll back the request, and DRF does so.
 
     Raises:
-        ContentionError: another transaction has not finished.
+        ContentionError: another transaction has not finished, or has made the
+            COMMIT of this one fail.
         UnavailableError: there is no database to ask.
         NotSupportedError: a database other than PostgreSQL, MySQL, MariaDB and
             SQLite.
@@ -76,18 +78,21 @@ def claimed(claim: Claim, alias: str) -> Iterator[Kept | None]:
     outermost = not connection.in_atomic_block
     savepoint = not connection.settings_dict["ATOMIC_REQUESTS"]
     tries = _TRIES if outermost else 1
-    while tries:
+    while True:
         tries -= 1
-        entered = False
+        entered = left = False
         try:
             with transaction.atomic(using=alias, savepoint=savepoint):
                 kept = take(claim, connection)
                 entered = True
                 yield kept
-        except (OperationalError, InterfaceError) as error:
-            if entered:
+                left = True
+        except (OperationalError, InterfaceError, InternalError) as error:
+            outdated = is_outdated(error)
+            # A COMMIT that was refused has changed nothing.
+            if entered and not (left and outdated):
                 raise
-            if not (tries and is_outdated(error)):
+            if left or not (tries and outdated):
                 raise _told(error) from error
         else:
             return

@@ -7,13 +7,14 @@ first: it belongs to the connection, and is released after the transaction.
 from typing import Any, Final
 
 from django.core.signals import request_finished
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 
 from drf_apikit.idempotency.claims.rows import (
     Claim,
     ContentionError,
     Kept,
     insert_or_read,
+    read,
 )
 from drf_apikit.idempotency.keys import digest
 
@@ -27,13 +28,18 @@ def take(claim: Claim, connection: Any) -> Kept | None:
     """Claim a scope; give what is kept where it is done already.
 
     Raises:
-        ContentionError: MySQL's lock is held.
+        ContentionError: MySQL's lock is held, and nothing is there to be read.
 
     """
     patience = "SET STATEMENT innodb_lock_wait_timeout=0 FOR "
     if not connection.mysql_is_mariadb:
         patience = ""
-        _lock(claim.scope, connection)
+        if not _lock(claim.scope, connection):
+            # Another replay has the lock for a moment, or the first run is at it.
+            kept = read(claim, connection)
+            if kept is None or kept.status_code is None:
+                raise ContentionError
+            return kept
     return insert_or_read(
         claim,
         connection,
@@ -48,13 +54,18 @@ def take(claim: Claim, connection: Any) -> Kept | None:
 def release(connection: Any) -> None:
     """Give back the locks that this connection holds."""
     names = vars(connection).pop(_LOCKS, None)
-    if names and connection.connection is not None:
+    if not names or connection.connection is None:
+        return
+    try:
         with connection.cursor() as cursor:
             for name in names:
                 cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
+    except DatabaseError:
+        # With the connection go its locks.
+        connection.close()
 
 
-def _lock(scope: str, connection: Any) -> None:
+def _lock(scope: str, connection: Any) -> bool:
     """Try the lock of a scope, until the transaction ends.
 
     Nothing tells of a rollback further outside; the end of the request does.
@@ -64,10 +75,12 @@ def _lock(scope: str, connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT GET_LOCK(%s, 0)", [name])
         (got,) = cursor.fetchone()
-    if not got:
-        raise ContentionError
-    vars(connection).setdefault(_LOCKS, []).append(name)
-    transaction.on_commit(lambda: release(connection), using=connection.alias)
+    if got:
+        vars(connection).setdefault(_LOCKS, []).append(name)
+        transaction.on_commit(
+            lambda: release(connection), using=connection.alias, robust=True
+        )
+    return bool(got)
 
 
 def _release_all(**_: Any) -> None:

@@ -38,8 +38,12 @@ def take(claim: Claim, connection: BaseDatabaseWrapper) -> Kept | None:
     insert = (
         f"WITH claimed AS (INSERT INTO {name} ({COLUMNS}) SELECT {values} WHERE {_LOCK}"
         " ON CONFLICT (scope) DO NOTHING RETURNING 1)"
-        f" SELECT EXISTS (SELECT FROM claimed), {found}"
-        f" FROM (SELECT) AS once LEFT JOIN {name} AS kept ON kept.scope = %s"
+        f" SELECT done, {found}"
+        " FROM (SELECT EXISTS (SELECT FROM claimed) AS done) AS own"
+        # Who has claimed looks for nothing: under SERIALIZABLE that would be a conflict
+        # with those who claim something else.
+        f" LEFT JOIN {name} AS kept"
+        " ON kept.scope = CASE WHEN NOT done THEN CAST(%s AS char(64)) END"
     )
     with connection.cursor() as cursor:
         cursor.execute(insert, [*claim.values, lock, claim.scope])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -20,6 +20,7 @@ __all__ = [
     "complete",
     "insert_or_read",
     "moment",
+    "read",
     "source",
     "table",
 ]
@@ -60,7 +61,7 @@ class Kept(NamedTuple):
     principal: str
     fingerprint: str
     format_version: int
-    status_code: int
+    status_code: int | None
     has_body: bool
     codec: int
     answer: bytes
@@ -85,16 +86,22 @@ def insert_or_read(
         cursor.execute(f"{ignore} {claimed}", claim.values)
         if cursor.rowcount:
             return None
-        cursor.execute(
-            f"SELECT kept.expires_at <= {moment(connection)}, {READ}"
-            f" FROM {name} AS kept WHERE kept.scope = %s {lock}",
-            [claim.scope],
-        )
-        expired, *row = cursor.fetchone()
-        if not expired:
-            return Kept(*row)
-        cursor.execute(f"{replace} {claimed}", claim.values)
-    return None
+        kept = read(claim, connection, lock)
+        if kept is None:
+            cursor.execute(f"{replace} {claimed}", claim.values)
+    return kept
+
+
+def read(claim: Claim, connection: BaseDatabaseWrapper, lock: str = "") -> Kept | None:
+    """Read what is kept of a scope; None where that has expired."""
+    sql = (
+        f"SELECT kept.expires_at <= {moment(connection)}, {READ}"
+        f" FROM {table(connection)} AS kept WHERE kept.scope = %s {lock}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [claim.scope])
+        expired, *row = cursor.fetchone() or [True]
+    return None if expired else Kept(*row)
 
 
 def table(connection: BaseDatabaseWrapper) -> str:
@@ -111,7 +118,8 @@ def moment(connection: BaseDatabaseWrapper, seconds: int = 0) -> str:
         return f"(statement_timestamp() + interval '{seconds} seconds')"
     # The others have no time zones: their columns have the connection's time.
     zone = connection.timezone or timezone.get_default_timezone()
-    offset = datetime.now(zone).utcoffset()
+    then = datetime.now(UTC) + timedelta(seconds=seconds)
+    offset = then.astimezone(zone).utcoffset()
     seconds += int(offset.total_seconds()) if offset else 0
     if connection.vendor == "mysql":
         return f"(UTC_TIMESTAMP(6) + INTERVAL {seconds} SECOND)"
