@@ -20,11 +20,11 @@ from drf_apikit.checks.conditional import check_conditional
 from drf_apikit.checks.views import RoutedView, routed_views
 from drf_apikit.conf import apikit_settings
 from drf_apikit.idempotency.declared import (
-    SAFE,
-    Operation,
+    ProtectedHandler,
     named_options,
     operations,
 )
+from drf_apikit.idempotency.layer import SAFE
 from drf_apikit.models import IdempotencyRecord
 
 __all__ = ["check_idempotency"]
@@ -77,7 +77,7 @@ def _look_at(
     return found
 
 
-def _of(view: RoutedView) -> Iterator[Operation]:
+def _of(view: RoutedView) -> Iterator[ProtectedHandler]:
     return operations(view.cls, view.given, view.actions)
 
 
@@ -115,7 +115,7 @@ def _safe(
     view: RoutedView, routes: Sequence[RoutedView]
 ) -> Iterator[checks.CheckMessage]:
     """Give the handlers that are reached by safe methods alone."""
-    reached: dict[Any, list[Operation]] = {}
+    reached: dict[Any, list[ProtectedHandler]] = {}
     for route in routes:
         for operation in operations(route.cls, view.given, route.actions):
             mark = operation.layer or operation.name
@@ -132,7 +132,9 @@ def _safe(
             )
 
 
-def _databases(view: RoutedView, operation: Operation) -> Iterator[checks.CheckMessage]:
+def _databases(
+    view: RoutedView, operation: ProtectedHandler
+) -> Iterator[checks.CheckMessage]:
     """Compare where the record and where the effects are written."""
     alias = _alias(operation)
     if alias not in connections:
@@ -155,7 +157,7 @@ def _databases(view: RoutedView, operation: Operation) -> Iterator[checks.CheckM
         )
 
 
-def _alias(operation: Operation) -> str:
+def _alias(operation: ProtectedHandler) -> str:
     return operation.options.using or router.db_for_write(IdempotencyRecord)
 
 

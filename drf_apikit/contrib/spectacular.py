@@ -23,8 +23,9 @@ from drf_apikit.conf import apikit_settings
 from drf_apikit.handlers import LayeredView
 from drf_apikit.idempotency import IdempotencyMixin
 from drf_apikit.idempotency.answers import REPLAYED
-from drf_apikit.idempotency.declared import SAFE, operations
+from drf_apikit.idempotency.declared import operations
 from drf_apikit.idempotency.keys import MAX_LENGTH
+from drf_apikit.idempotency.layer import SAFE
 from drf_apikit.idempotency.options import Options
 from drf_apikit.problem_types import ProblemType
 from drf_apikit.problems.document import MEDIA_TYPE, type_uri

@@ -1,20 +1,17 @@
 """Which operations of a view class are protected, as far as it is declared."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from drf_apikit.handlers import declared_layers
 from drf_apikit.idempotency.decorator import IdempotencyMixin
 from drf_apikit.idempotency.layer import IdempotencyLayer
 from drf_apikit.idempotency.options import Options, of_actions
 
-__all__ = ["SAFE", "Operation", "named_options", "operations"]
-
-#: Methods that are never protected, in lower case.
-SAFE: Final = frozenset({"get", "head", "options", "trace"})
+__all__ = ["ProtectedHandler", "named_options", "operations"]
 
 
-class Operation(NamedTuple):
+class ProtectedHandler(NamedTuple):
     """A handler that is protected, and one of the methods that it answers.
 
     `layer` is None where the mixin names it.
@@ -28,7 +25,7 @@ class Operation(NamedTuple):
 
 def operations(
     cls: Any, given: Mapping[str, Any], actions: Mapping[str, str] | None
-) -> Iterator[Operation]:
+) -> Iterator[ProtectedHandler]:
     """Find the protected operations of one route.
 
     `given` is what `as_view()` was given, `actions` what a view set does for each
@@ -50,7 +47,7 @@ def operations(
         # The decorator is nearer to the handler.
         options = named.get(name) if layer is None else layer.options
         if options is not None:
-            yield Operation(method, name, options, layer)
+            yield ProtectedHandler(method, name, options, layer)
 
 
 def named_options(cls: Any, given: Mapping[str, Any]) -> Mapping[str, Options]:

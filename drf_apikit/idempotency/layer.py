@@ -20,9 +20,10 @@ from drf_apikit.idempotency.operation import Operation
 from drf_apikit.idempotency.options import Options
 from drf_apikit.models import IdempotencyRecord
 
-__all__ = ["IdempotencyLayer"]
+__all__ = ["SAFE", "IdempotencyLayer"]
 
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+#: Methods that are never protected, in lower case: RFC 9110 section 9.2.1.
+SAFE: Final = frozenset({"get", "head", "options", "trace"})
 #: Where Django's request keeps the scopes that are being run in it.
 _RUNNING: Final = "_drf_apikit_idempotency_scopes"
 
@@ -37,7 +38,7 @@ class IdempotencyLayer(Layer):
 
     def __call__(self, call: Call, proceed: Proceed) -> HttpResponseBase:
         """Find out whether this request is protected, then protect it."""
-        safe = call.request.method in _SAFE
+        safe = str(call.request.method).lower() in SAFE
         claim = None if safe else _claim(call, self.options)
         if claim is None:
             return proceed()
