@@ -10,6 +10,7 @@ and a ratio is one of Python and of statements.
 """
 
 import argparse
+import json
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from django.core.cache import caches
 from django.db import transaction
 from django.test import override_settings
 
+from ledger.models import Account
+from ledger.views import TransferViewSet
 from tests.app.models import Article
 from tests.benchmarks.harness import Goal, measure, throw_away_database
 from tests.benchmarks.idempotency_cases import (
@@ -158,6 +161,41 @@ def encrypted(chosen: argparse.Namespace) -> None:
         section.run()
 
 
+class Transfers(TransferViewSet):
+    """The example's, for whoever calls."""
+
+    authentication_classes: Any = ()
+    permission_classes: Any = ()
+
+
+class PlainTransfers(Transfers):
+    """The same without protection."""
+
+    create: Any = vars(TransferViewSet)["create"].__wrapped__
+
+
+def of_a_transfer(chosen: argparse.Namespace) -> None:
+    """Two updates and an insert, after what the serializer reads: a usual view."""
+    section = Section("a transfer of the example", chosen)
+    ends = [
+        Account.objects.create(owner=section.user, currency="EUR", balance=10**9).pk
+        for _ in range(2)
+    ]
+    order = {"source": ends[0], "target": ends[1], "amount": 1, "currency": "EUR"}
+    payload = Payload(json.dumps(order).encode())
+    routes: Any = {"post": "create"}
+    with override_settings(ROOT_URLCONF="ledger.urls"):
+        plain = transaction.atomic(PlainTransfers.as_view(routes))
+        section.add(BASE, section.call(plain, payload))
+        ours = Transfers.as_view(routes)
+        section.add("first run", section.call(ours, payload), FIRST)
+        section.add(
+            "first run, ATOMIC_REQUESTS", section.call(joined(ours), payload), FIRST
+        )
+        section.add("replay", replayed(section.call(ours, payload, new_key())), "")
+        section.run()
+
+
 @contextmanager
 def redis_server() -> Iterator[str]:
     service = start("redis")
@@ -204,6 +242,7 @@ def main() -> None:
     apps = [*settings.INSTALLED_APPS, *(PEERS[name] for name in peers)]
     with override_settings(INSTALLED_APPS=apps, **PATIENCE), database(chosen):
         beside_others(chosen)
+        of_a_transfer(chosen)
         encrypted(chosen)
         cached(chosen)
         of_payload("1 KB of JSON, there and back", KILOBYTE, chosen)
