@@ -1,7 +1,13 @@
 import sqlite3
 
 import pytest
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from drf_apikit.contention import is_contention, is_outage, is_outdated
 
@@ -20,6 +26,12 @@ class CodeError(Exception):
 
 def raised_from(cause: Exception | None, *args: object) -> OperationalError:
     error = OperationalError(*args)
+    error.__cause__ = cause
+    return error
+
+
+def internal(cause: Exception | None, *args: object) -> DatabaseError:
+    error = InternalError(*args)
     error.__cause__ = cause
     return error
 
@@ -87,6 +99,12 @@ def test_for_which_a_transaction_that_begins_now_can_go_on(
         (raised_from(busy("SQLITE_CANTOPEN"), "x"), True),
         (raised_from(busy("SQLITE_FULL"), "x"), True),
         (InterfaceError("connection already closed"), True),
+        (internal(StateError("25006"), "a read-only transaction"), True),
+        (internal(CodeError("25006"), "a read-only transaction"), True),
+        (internal(StateError("25P02"), "transaction is aborted"), False),
+        (internal(StateError("XX000"), "cache lookup failed"), False),
+        (internal(None, 1815, "Internal error"), False),
+        (internal(None), False),
         (raised_from(StateError("40001"), "x"), False),
         (raised_from(busy("SQLITE_BUSY"), "x"), False),
         (raised_from(busy("SQLITE_ERROR"), "no such table"), False),

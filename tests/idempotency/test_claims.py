@@ -2,8 +2,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any, Final
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.signals import request_finished
@@ -18,12 +20,15 @@ from django.db import (
 from django.http import HttpResponseBase
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.request import Request
 
 from drf_apikit.idempotency.claims import (
     Claim,
     ContentionError,
     claimed,
+    moment,
+    rows,
     store,
 )
 from drf_apikit.models import IdempotencyRecord
@@ -507,3 +512,113 @@ def test_postgresql_a_replay_reads_the_object_of_its_route(database: str) -> Non
     statements(lambda: post(url))
     again = statements(lambda: post(url))
     assert again == {"WITH": 1, "SELECT": 1, "BEGIN": 1, "COMMIT": 1}, database
+
+
+@on_mariadb
+@pytest.mark.usefixtures("mysql")
+def test_mysql_two_replays_do_not_hinder_each_other() -> None:
+    execute()
+    with claimed(CLAIM, DEFAULT_DB_ALIAS) as record:
+        assert record is not None
+        # This one has the lock.
+        assert in_threads(read, read) == [b"done", b"done"]
+
+
+@on_mariadb
+@pytest.mark.usefixtures("mysql")
+def test_mysql_a_lock_beside_a_row_that_is_not_done() -> None:
+    execute()
+    IdempotencyRecord.objects.update(status_code=None, codec=None, answer=None)
+    with claimed(CLAIM, DEFAULT_DB_ALIAS) as record:
+        assert record is not None
+        with pytest.raises(ContentionError):
+            in_threads(read)
+
+
+def end_session() -> None:
+    """End the session of this thread; its connection does not know it yet."""
+    (number,) = run("SELECT CONNECTION_ID()")
+    in_threads(lambda: run("KILL %s", number))
+
+
+@on_mariadb
+@pytest.mark.usefixtures("mysql")
+def test_mysql_a_connection_lost_after_the_commit_spoils_no_hooks() -> None:
+    ran: list[str] = []
+    with transaction.atomic():
+        transaction.on_commit(end_session)
+        execute()
+        Article.objects.create(title="effect")
+        transaction.on_commit(lambda: ran.append("hook"))
+    assert ran == ["hook"]
+    request_finished.send(object)
+    # It has been noticed, and the next request has another connection.
+    assert read() == b"done"
+    assert Article.objects.count() == 1
+
+
+@on_mariadb
+@pytest.mark.usefixtures("mysql")
+def test_mysql_a_connection_lost_before_the_end_of_the_request() -> None:
+    with transaction.atomic():
+        execute()
+        transaction.set_rollback(True)
+    end_session()
+    request_finished.send(object)
+    in_threads(execute)
+    assert read() == b"done"
+
+
+#: Clocks are put forward between these two.
+SUMMER: Final = datetime(2026, 3, 29, 1, tzinfo=UTC)
+BERLIN: Final = ZoneInfo("Europe/Berlin")
+
+
+class Clock(datetime):
+    """A clock that is stopped."""
+
+    moment: ClassVar[datetime]
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Any:
+        return cls.moment.astimezone(tz)
+
+
+@pytest.fixture(params=["connection", "project"])
+def berlin(
+    request: pytest.FixtureRequest,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> str:
+    """Have times written as they are in Berlin."""
+    if request.param == "connection":
+        monkeypatch.setattr(connections[DEFAULT_DB_ALIAS], "timezone", BERLIN)
+    else:
+        settings.USE_TZ, settings.TIME_ZONE = False, "Europe/Berlin"
+    monkeypatch.setattr(rows, "datetime", Clock)
+    return database
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
+@pytest.mark.usefixtures("berlin")
+def test_clocks_that_are_put_forward_shorten_no_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def remaining() -> timedelta:
+        """Tell how long the record lives by the connection's present time."""
+        row = run("SELECT expires_at FROM drf_apikit_idempotency")
+        row += run(f"SELECT {moment(connection)}")
+        then, now = (datetime.fromisoformat(str(value)) for value in row)
+        return then - now
+
+    monkeypatch.setattr(Clock, "moment", SUMMER - timedelta(minutes=10), raising=False)
+    half = replace(CLAIM, ttl=1800)
+    with claimed(half, DEFAULT_DB_ALIAS) as record:
+        assert record is None
+        store(half.scope, ANSWER, DEFAULT_DB_ALIAS)
+    # It ends in summer, an hour later by the clock on the wall.
+    assert remaining() // timedelta(minutes=1) in {89, 90}
+    monkeypatch.setattr(Clock, "moment", SUMMER)
+    assert remaining() // timedelta(minutes=1) in {29, 30}
+    assert read() == b"done"

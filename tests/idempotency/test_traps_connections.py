@@ -1,0 +1,148 @@
+"""Databases that refuse: they may only be read, or will not commit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
+from django.http import HttpResponseBase
+from pytest_django import DjangoDbBlocker, Settings
+from rest_framework.request import Request
+
+from drf_apikit.models import IdempotencyRecord
+from drf_apikit.testing import assert_problem
+from tests.app.models import Article
+from tests.conftest import behind_pgbouncer
+from tests.counting import of_block, recorded
+from tests.databases import in_threads
+from tests.idempotency.calls import Call, caller, outcome
+from tests.idempotency.matrix_world import cleaned, effects, told
+from tests.idempotency.views import Script, created
+
+ADA: Final = User(pk=1, username="ada")
+READ_ONLY: Final = {
+    "postgresql": "SET default_transaction_read_only = on",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+}
+
+pytestmark = pytest.mark.urls("tests.idempotency.urls")
+on_servers = pytest.mark.parametrize(
+    "database", ["postgresql", "mariadb"], indirect=True
+)
+on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+session_of_its_own = pytest.mark.skipif(
+    behind_pgbouncer(), reason="a pool of transactions has no sessions"
+)
+post: Final[Call] = caller(ADA)
+
+
+@pytest.fixture(autouse=True)
+def committed(
+    everywhere: str, django_db_blocker: DjangoDbBlocker, settings: Settings
+) -> Iterator[str]:
+    """Commit, and leave nothing."""
+    settings.MIDDLEWARE = []
+    with django_db_blocker.unblock(), cleaned():
+        yield everywhere
+
+
+def run(sql: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone() if cursor.description else None
+
+
+def is_atomic() -> bool:
+    return bool(connection.settings_dict["ATOMIC_REQUESTS"])
+
+
+@session_of_its_own
+@on_servers
+def test_a_database_that_may_only_be_read(
+    script: type[Script], settings: Settings
+) -> None:
+    counted = recorded(settings)
+
+    def refused() -> Any:
+        run(READ_ONLY[connection.vendor])
+        return post()
+
+    (response,) = in_threads(refused)
+    assert_problem(response, 503, "idempotency-unavailable")
+    assert response["Retry-After"] == "1"
+    assert of_block("idempotency", counted) == [("idempotency.unavailable", {})]
+    assert not script.entered
+    # Once it may be written again, the retry is as good as the first.
+    assert told(post()) == "201"
+    assert effects() == 1
+
+
+@pytest.fixture
+def serializable(committed: str) -> Iterator[str]:
+    """Have all connections at the strictest level."""
+    options = connection.settings_dict["OPTIONS"]
+    own = {**options, "isolation_level": IsolationLevel.SERIALIZABLE}
+    with ExitStack() as stack:
+        stack.callback(connection.close)
+        stack.callback(connection.settings_dict.update, {"OPTIONS": options})
+        connection.settings_dict["OPTIONS"] = own
+        connection.close()
+        yield committed
+
+
+def counting(request: Request) -> HttpResponseBase:
+    """Read what the other one writes, after having written."""
+    assert Article.objects.count() <= 2
+    return created(request)
+
+
+@contextmanager
+def overtaken(call: Callable[[], Any], before: str) -> Iterator[list[Any]]:
+    """Have the call made once the answer is stored, and nothing is committed."""
+    answers: list[Any] = []
+
+    def overtake(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        done = execute(sql, params, many, context)
+        if sql.startswith(before) and "drf_apikit_idempotency" in sql and not answers:
+            answers.append(None)
+            answers[0] = in_threads(call)[0]
+        return done
+
+    with connection.execute_wrapper(overtake):
+        yield answers
+
+
+@on_postgresql
+@pytest.mark.usefixtures("serializable")
+def test_postgresql_a_commit_that_is_refused_is_a_conflict(
+    script: type[Script], settings: Settings
+) -> None:
+    counted = recorded(settings)
+    script.answer = staticmethod(counting)
+    # Each counts without what the other one has written: one after the other, one
+    # of them would have.
+    with overtaken(lambda: post(key="other"), "UPDATE") as answers:
+        late = post()
+    (first,) = answers
+    assert told(first) == "201"
+    assert effects() == IdempotencyRecord.objects.count() == 1
+    events = [event for event, _ in of_block("idempotency", counted)]
+    if is_atomic():
+        # That COMMIT is Django's: it is no answer of ours.
+        assert late.status_code == 500
+        assert events == ["idempotency.executed"]
+    else:
+        assert_problem(late, 409, "idempotency-in-progress")
+        assert late["Retry-After"] == "1"
+        assert events == ["idempotency.executed", "idempotency.conflicted"]
+    second = post()
+    assert told(second) == "201"
+    assert second.json()["articles"] == 2
+    assert outcome(post()) == outcome(second)
+    assert effects() == IdempotencyRecord.objects.count() == 2
+    assert script.entered == ["key-1", "other", "key-1"]
