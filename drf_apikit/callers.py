@@ -21,4 +21,5 @@ def principal_of(request: Request) -> tuple[str, ...] | None:
 def _kind(user: Any) -> str:
     """Name the model, also of a proxy of it, or else the class, also of a lazy one."""
     meta = getattr(user, "_meta", None)
-    return str(user.__class__ if meta is None else meta.concrete_model._meta)
+    model = getattr(meta, "concrete_model", None)
+    return str((meta or user.__class__) if model is None else model._meta)
