@@ -110,15 +110,17 @@ def test_what_every_test_finds_is_made_anew_where_one_has_changed_it(
     change: str,
 ) -> None:
     empty()
-    before = Permission.objects.count()
+    before = set(Permission.objects.values_list("codename", flat=True))
     if change == "more":
         kind = ContentType.objects.get_for_model(Group)
         Permission.objects.create(codename="new", content_type=kind)
     else:
         Permission.objects.latest("pk").delete()
     empty()
-    assert Permission.objects.count() == before
-    assert not Permission.objects.filter(codename="new").exists()
+    after = set(Permission.objects.values_list("codename", flat=True))
+    # A test module may have brought a model that has no table.
+    assert before <= after
+    assert "new" not in after
 
 
 @pytest.mark.django_db(transaction=True)
