@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
@@ -27,7 +28,7 @@ from tests.app.models import Article, Document
 from tests.counting import of_block, recorded
 from tests.idempotency.calls import Call, outcome
 from tests.idempotency.matrix_world import effects, told
-from tests.idempotency.views import Script
+from tests.idempotency.views import Script, created
 
 MEMORY: Final = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 STAGED: Final = "drf_apikit_staged"
@@ -58,7 +59,18 @@ class Forwarding(APIView):
         return view.post(request)
 
 
+class Insisting(Receiving):
+    """Tries again when it has failed, in the same request."""
+
+    def post(self, request: Request) -> HttpResponseBase:
+        with suppress(ValidationError):
+            super().post(request)
+        Script.answer = staticmethod(created)
+        return super().post(request)
+
+
 urlpatterns = [
+    path("insisting/", Insisting.as_view()),
     path("receiving/", Receiving.as_view()),
     path("forwarding/", Forwarding.as_view()),
 ]
@@ -193,13 +205,19 @@ def test_a_view_that_hands_its_request_on_is_one_operation(
     assert told(second) == "201 replayed"
     assert outcome(second) == outcome(first)
     assert len(script.entered) == effects() == IdempotencyRecord.objects.count() == 1
-    # Nor does one that fails leave the next as if it were within it.
-    script.answer = staticmethod(staging_nothing)
-    assert told(post("/forwarding/", "key-2")).startswith("400")
+
+
+@pytest.mark.usefixtures("database")
+def test_an_operation_that_has_failed_is_protected_in_the_same_request(
+    post: Call, script: type[Script]
+) -> None:
+    script.answer = staticmethod(refusing)
+    assert [told(post("/insisting/")) for _ in range(2)] == ["201", "201 replayed"]
+    assert script.entered == ["key-1"] * 2
     assert effects() == IdempotencyRecord.objects.count() == 1
 
 
-def staging_nothing(_request: Request) -> HttpResponseBase:
+def refusing(_request: Request) -> HttpResponseBase:
     raise ValidationError({"amount": ["no"]})
 
 

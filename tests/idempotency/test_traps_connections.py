@@ -11,6 +11,7 @@ from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from django.http import HttpResponseBase
 from pytest_django import DjangoDbBlocker, Settings
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from drf_apikit.models import IdempotencyRecord
 from drf_apikit.testing import assert_problem
@@ -100,7 +101,7 @@ def counting(request: Request) -> HttpResponseBase:
 
 
 @contextmanager
-def overtaken(call: Callable[[], Any], before: str) -> Iterator[list[Any]]:
+def overtaken(call: Callable[[], Any]) -> Iterator[list[Any]]:
     """Have the call made once the answer is stored, and nothing is committed."""
     answers: list[Any] = []
 
@@ -108,7 +109,7 @@ def overtaken(call: Callable[[], Any], before: str) -> Iterator[list[Any]]:
         execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
     ) -> Any:
         done = execute(sql, params, many, context)
-        if sql.startswith(before) and "drf_apikit_idempotency" in sql and not answers:
+        if sql.startswith("UPDATE") and "idempotency" in sql and not answers:
             answers.append(None)
             answers[0] = in_threads(call)[0]
         return done
@@ -126,7 +127,7 @@ def test_postgresql_a_commit_that_is_refused_is_a_conflict(
     script.answer = staticmethod(counting)
     # Each counts without what the other one has written: one after the other, one
     # of them would have.
-    with overtaken(lambda: post(key="other"), "UPDATE") as answers:
+    with overtaken(lambda: post(key="other")) as answers:
         late = post()
     (first,) = answers
     assert told(first) == "201"
@@ -146,3 +147,15 @@ def test_postgresql_a_commit_that_is_refused_is_a_conflict(
     assert outcome(post()) == outcome(second)
     assert effects() == IdempotencyRecord.objects.count() == 2
     assert script.entered == ["key-1", "other", "key-1"]
+
+
+@on_postgresql
+@pytest.mark.usefixtures("serializable")
+def test_postgresql_keys_alone_are_no_reason_to_refuse_a_commit(
+    script: type[Script],
+) -> None:
+    script.answer = staticmethod(lambda _: Response({"done": True}, status=201))
+    with overtaken(lambda: post(key="other")) as answers:
+        late = post()
+    assert [told(answer) for answer in (late, *answers)] == ["201", "201"]
+    assert effects() == IdempotencyRecord.objects.count() == 2
