@@ -622,3 +622,12 @@ def test_clocks_that_are_put_forward_shorten_no_life(
     monkeypatch.setattr(Clock, "moment", SUMMER)
     assert remaining() // timedelta(minutes=1) in {29, 30}
     assert read() == b"done"
+
+
+def test_an_answer_that_cannot_be_stored_for_a_mistake() -> None:
+    with (
+        pytest.raises(OperationalError, match="no such column"),
+        claimed(CLAIM, DEFAULT_DB_ALIAS),
+    ):
+        store(CLAIM.scope, {"nowhere": 1}, DEFAULT_DB_ALIAS)
+    assert not IdempotencyRecord.objects.exists()
