@@ -32,7 +32,7 @@ from drf_apikit.idempotency.claims import (
 )
 from drf_apikit.idempotency.keys import FORMAT
 from drf_apikit.idempotency.options import Options
-from drf_apikit.idempotency.replay import authorize_replay, finds_objects
+from drf_apikit.idempotency.replay import asks, authorize_replay
 from drf_apikit.idempotency.sealing import SealError
 from drf_apikit.signals import (
     idempotency_conflicted,
@@ -125,7 +125,7 @@ class Operation:
 
     def _replay_cached(self, kept: Kept) -> HttpResponse:
         """Replay what the cache has; only an object has to be asked for."""
-        if not finds_objects(self.call.view):
+        if not asks(self.call.view):
             whole = self._authorize(kept)
         else:
             # As in the first run: the view may lock what it asks for.

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from drf_apikit.lookups import has_rows, lookup_kwarg
 
-__all__ = ["authorize_replay", "finds_objects"]
+__all__ = ["asks", "authorize_replay", "finds_objects"]
 
 _OF_ONE: Final = (RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin)
 _OF_ALL: Final = (CreateModelMixin, ListModelMixin)
@@ -50,6 +50,11 @@ def authorize_replay(view: APIView, *, own: bool) -> bool:
             return False
         raise
     return True
+
+
+def asks(view: APIView) -> bool:
+    """Tell whether to authorize a replay may take a transaction."""
+    return hasattr(view, "authorize_replay") or finds_objects(view)
 
 
 def finds_objects(view: APIView) -> bool:

@@ -165,3 +165,27 @@ def test_postgresql_claims_alone_are_no_reason_to_refuse_a_commit(
         first = post()
     assert [told(answer) for answer in (first, *answers[0])] == ["201"] * 3
     assert effects() == IdempotencyRecord.objects.count() == 3
+
+
+@on_postgresql
+@pytest.mark.usefixtures("serializable")
+def test_postgresql_an_answer_that_cannot_be_stored_is_a_conflict(
+    script: type[Script],
+) -> None:
+    def outpaced(request: Request) -> HttpResponseBase:
+        response = counting(request)
+        if not first:
+            # It commits a little sooner than in the test of the COMMIT.
+            first.append(None)
+            first[0] = in_threads(lambda: post(key="other"))[0]
+        return response
+
+    first: list[Any] = []
+    script.answer = staticmethod(outpaced)
+    late = post()
+    assert_problem(late, 409, "idempotency-in-progress")
+    assert late["Retry-After"] == "1"
+    assert [told(answer) for answer in first] == ["201"]
+    assert effects() == IdempotencyRecord.objects.count() == 1
+    assert told(post()) == "201"
+    assert effects() == IdempotencyRecord.objects.count() == 2

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Final
 
 import pytest
+from django.db import connection
 from django.http import HttpResponseBase
 from django.urls import include, path
 from pytest_django import Settings
@@ -255,3 +256,15 @@ def test_an_answer_goes_through_the_view_s_own_hands_once(
         post("/envelope/", data={"amount": 2}), 422, "idempotency-key-reused"
     )
     assert IdempotencyRecord.objects.count() == effects() == 1
+
+
+@pytest.mark.usefixtures("source")
+def test_a_view_that_is_asked_may_lock_what_it_reads(
+    post: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lock(_view: APIView) -> None:
+        assert connection.in_atomic_block
+
+    monkeypatch.setattr(AskedPlain, "authorize_replay", lock)
+    url = f"/asked-plain/{NONE}/"
+    assert [told(post(url)) for _ in range(2)] == ["201", "201 replayed"]

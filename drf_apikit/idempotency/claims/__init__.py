@@ -77,7 +77,7 @@ def claimed(claim: Claim, alias: str) -> Iterator[Kept | None]:
         raise NotSupportedError(f"no claim for {connection.display_name}") from None
     outermost = not connection.in_atomic_block
     savepoint = not connection.settings_dict["ATOMIC_REQUESTS"]
-    tries = _TRIES if outermost else 1
+    tries, release = (_TRIES, mysql.release) if outermost else (1, _keep)
     while True:
         tries -= 1
         entered = left = False
@@ -97,8 +97,7 @@ def claimed(claim: Claim, alias: str) -> Iterator[Kept | None]:
         else:
             return
         finally:
-            if outermost:
-                mysql.release(connection)
+            release(connection)
 
 
 def store(scope: str, columns: Mapping[str, Any], alias: str) -> None:
@@ -107,9 +106,17 @@ def store(scope: str, columns: Mapping[str, Any], alias: str) -> None:
     Raises:
         RuntimeError: the claim is gone, because the view has deleted it. With
             it goes the transaction: an effect without a record could be repeated.
+        ContentionError: another transaction has made this one fail, as its COMMIT
+            would have done.
 
     """
-    if not complete(scope, columns, connections[alias]):
+    try:
+        found = complete(scope, columns, connections[alias])
+    except OperationalError as error:
+        if is_outdated(error):
+            raise ContentionError from error
+        raise
+    if not found:
         raise RuntimeError("The view has deleted the record of its own request.")
 
 
@@ -118,3 +125,7 @@ def _told(error: Exception) -> Exception:
     if is_contention(error):
         return ContentionError()
     return UnavailableError() if is_outage(error) else error
+
+
+def _keep(_connection: Any) -> None:
+    """Leave locks to whoever ends the transaction further outside."""

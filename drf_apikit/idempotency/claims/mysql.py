@@ -7,7 +7,7 @@ first: it belongs to the connection, and is released after the transaction.
 from typing import Any, Final
 
 from django.core.signals import request_finished
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from drf_apikit.idempotency.claims.rows import (
     Claim,
@@ -60,7 +60,7 @@ def release(connection: Any) -> None:
         with connection.cursor() as cursor:
             for name in names:
                 cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         # With the connection go its locks.
         connection.close()
 
