@@ -125,20 +125,21 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
             " `bounded`, then given up",
         ),
         "idempotency.executed": _event(
-            "A protected operation has run, and its answer is kept.",
+            "A protected operation has run, and that is recorded.",
         ),
         "idempotency.replayed": _event(
             "A stored answer was sent again.",
             source="`database` or `cache`",
         ),
         "idempotency.conflicted": _event(
-            "A retry was refused with 409, since the first request was running.",
+            "A request was refused with 409: another transaction was in its way.",
         ),
         "idempotency.mismatched": _event(
             "A key was refused with 422, since it came with another payload before.",
         ),
         "idempotency.not_kept": _event(
-            "A retry was refused with 409, since the answer was too long to be kept.",
+            "A retry was refused with 409: the answer is too long, unreadable or"
+            " unknown.",
         ),
         "idempotency.released": _event(
             "A key was released by hand, so that it can be used anew.",

@@ -13,9 +13,9 @@ import enum
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from django.http import HttpResponseBase
 from rest_framework.decorators import api_view
@@ -28,6 +28,7 @@ __all__ = [
     "LayeredView",
     "Position",
     "Proceed",
+    "called_handlers",
     "declared_layers",
     "layered",
 ]
@@ -37,6 +38,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Where a decorated handler keeps the layer of a position. One attribute for each,
 #: so that decorators above ours, which carry attributes outwards, merge them.
 _LAYER = "drf_apikit_layer_{}"
+#: What DRF's own handlers call.
+_CALLED: Final = {
+    "post": "create",
+    "put": "update",
+    "patch": "partial_update",
+    "partial_update": "update",
+    "delete": "destroy",
+}
+_OF_DRF: Final = frozenset({"rest_framework.generics", "rest_framework.mixins"})
 #: Where a view instance keeps the positions that are being run.
 _RUNNING = "_drf_apikit_running"
 
@@ -137,7 +147,9 @@ class LayeredView(_View):
         handler = getattr(self, name, None)
         if handler is None or name not in self.http_method_names:
             return
-        layers = [*self.get_handler_layers(), *_declared(handler)]
+        layers = self.get_handler_layers()
+        for called in called_handlers(self, handler):
+            layers = [*layers, *_declared(called)]
         vars(self)[name] = functools.partial(_run, self, layers, handler)
 
 
@@ -177,6 +189,19 @@ def layered(layer: Layer) -> Callable[[F], F]:
         return cast("F", wrapper)
 
     return decorate
+
+
+def called_handlers(view: Any, handler: Any) -> Iterator[Any]:
+    """Give a handler of a view or its class, and those that it calls for DRF.
+
+    A generic view's `post()` only calls `create()`, and `partial_update()` calls
+    `update()`: a decorator may be on either.
+    """
+    while handler is not None:
+        yield handler
+        own = getattr(handler, "__module__", None) in _OF_DRF
+        name = getattr(handler, "__name__", "")
+        handler = getattr(view, _CALLED.get(name, ""), None) if own else None
 
 
 def declared_layers(handler: Callable[..., Any]) -> list[Layer]:

@@ -19,7 +19,8 @@ idempotency_executed = Signal()
 #: A stored answer was sent again. Arguments: `request`, `scope`.
 idempotency_replayed = Signal()
 
-#: A retry came while the first request was running. Arguments: `request`, `scope`.
+#: A request was refused, since another transaction was in its way.
+#: Arguments: `request`, `scope`.
 idempotency_conflicted = Signal()
 
 #: A key came again with another payload. Arguments: `request`, `scope`.

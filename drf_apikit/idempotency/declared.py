@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from drf_apikit.handlers import declared_layers
+from drf_apikit.handlers import called_handlers, declared_layers
 from drf_apikit.idempotency.decorator import IdempotencyMixin
 from drf_apikit.idempotency.layer import IdempotencyLayer
 from drf_apikit.idempotency.options import Options, of_actions
@@ -42,7 +42,8 @@ def operations(
         handler = getattr(cls, name, None)
         if handler is None or method not in allowed:
             continue
-        layers = declared_layers(handler)
+        called = called_handlers(cls, handler)
+        layers = [layer for one in called for layer in declared_layers(one)]
         layer = next((one for one in layers if isinstance(one, IdempotencyLayer)), None)
         # The decorator is nearer to the handler.
         options = named.get(name) if layer is None else layer.options

@@ -58,7 +58,7 @@ def idempotent(handler: Any = None, /, **options: Any) -> Any:
         IdempotencyKeyMalformed: 400, the header is not a key.
         IdempotencyKeyAnonymous: 400, nobody is known to keep the answer for.
         IdempotencyInProgress: 409, the first request has not finished.
-        IdempotencyResponseNotKept: 409, it has, but its answer was too long.
+        IdempotencyResponseNotKept: 409, it has, but there is no answer to send.
         IdempotencyKeyReused: 422, the same key with another payload.
         IdempotencyUnavailable: 503, the database cannot be asked.
         TypeError, ValueError: on anything but a handler of a DRF view, or with

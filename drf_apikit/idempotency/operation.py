@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.handlers.asgi import ASGIRequest
-from django.db import connections, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.views import APIView
 
 from drf_apikit.conf import apikit_settings
+from drf_apikit.contention import is_outage
 from drf_apikit.counters import count
 from drf_apikit.exceptions import (
     IdempotencyInProgress,
@@ -79,10 +80,8 @@ class Operation:
             count("idempotency.conflicted")
             self._send(idempotency_conflicted)
             raise IdempotencyInProgress(headers=_RETRY_AFTER) from None
-        except UnavailableError:
-            count("idempotency.unavailable")
-            logger.exception("No claim can be written, so the view was not run.")
-            raise IdempotencyUnavailable(headers=_RETRY_AFTER) from None
+        except UnavailableError as error:
+            raise _unavailable(error) from None
         return self._replay(kept, whole=whole, source="database")
 
     def _execute(self, proceed: Proceed) -> HttpResponseBase:
@@ -125,14 +124,21 @@ class Operation:
 
     def _replay_cached(self, kept: Kept) -> HttpResponse:
         """Replay what the cache has; only an object has to be asked for."""
-        if not asks(self.call.view):
-            whole = self._authorize(kept)
-        else:
-            # As in the first run: the view may lock what it asks for.
-            savepoint = not connections[self.alias].settings_dict["ATOMIC_REQUESTS"]
-            with transaction.atomic(using=self.alias, savepoint=savepoint):
-                whole = self._authorize(kept)
+        whole = self._asked(kept) if asks(self.call.view) else self._authorize(kept)
         return self._replay(kept, whole=whole, source="cache")
+
+    def _asked(self, kept: Kept) -> bool:
+        """Authorize in a transaction, as in the first run: the view may lock."""
+        savepoint = not connections[self.alias].settings_dict["ATOMIC_REQUESTS"]
+        entered = False
+        try:
+            with transaction.atomic(using=self.alias, savepoint=savepoint):
+                entered = True
+                return self._authorize(kept)
+        except (OperationalError, InterfaceError) as error:
+            if entered or not is_outage(error):
+                raise
+            raise _unavailable(error) from None
 
     def _authorize(self, kept: Kept) -> bool:
         own = kept.principal == self.claim.principal
@@ -185,6 +191,12 @@ class Operation:
         """Tell listeners; one that fails must not decide about the effect."""
         sender, scope = type(self.call.view), self.claim.scope
         signal.send_robust(sender=sender, request=self.call.request, scope=scope)
+
+
+def _unavailable(error: Exception) -> IdempotencyUnavailable:
+    count("idempotency.unavailable")
+    logger.error("The database cannot be asked: nothing was run.", exc_info=error)
+    return IdempotencyUnavailable(headers=_RETRY_AFTER)
 
 
 def _is_failure(response: HttpResponseBase) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import router
 from django.http import Http404
 from rest_framework.generics import GenericAPIView
@@ -78,6 +78,9 @@ def _is_gone(view: "GenericAPIView[Any]") -> bool:
     rows = model._base_manager.using(router.db_for_write(model))
     try:
         return not rows.filter(**sought).exists()
+    except FieldError:
+        # It is looked up by what is no column: nobody can tell.
+        return False
     except (TypeError, ValueError, ValidationError):
         # What cannot be looked up never was a row.
         return True

@@ -9,6 +9,7 @@ import logging
 from typing import Any, Final
 
 from django.core.cache import caches
+from django.core.cache.backends.dummy import DummyCache
 from django.db import connections
 
 from drf_apikit.conf import apikit_settings
@@ -73,6 +74,8 @@ def forget(scope: str, alias: str) -> None:
     if used is None:
         return
     cache, key = caches[used], key_of(scope, alias)
+    if isinstance(cache, DummyCache):
+        return
     cache.set(key, _GONE, _GONE_SECONDS)
     if cache.get(key) != _GONE:
         raise RuntimeError(f"The cache {used!r} does not keep what it is given.")

@@ -88,6 +88,14 @@ def test_what_is_an_answer(status: int) -> None:
     assert (play.keys, play.pauses) == (["my-key"], [])
 
 
+@pytest.mark.parametrize("status", [409, 429, 503])
+def test_a_stored_answer_is_one_whatever_it_says(status: int) -> None:
+    stored = answer(status, Retry_After="1", Idempotent_Replayed="true")
+    play = Play(stored)
+    assert play.run() is stored
+    assert play.pauses == []
+
+
 def test_there_is_an_end_and_the_key_is_told() -> None:
     play = Play(*[requests.ConnectionError()] * 3)
     with pytest.raises(TimeoutError, match="my-key"):

@@ -5,6 +5,7 @@ effects and the answer. So nothing has to be released or taken over after a
 crash: the database has rolled it all back.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -78,19 +79,25 @@ def claimed(claim: Claim, alias: str) -> Iterator[Kept | None]:
     outermost = not connection.in_atomic_block
     savepoint = not connection.settings_dict["ATOMIC_REQUESTS"]
     tries, release = (_TRIES, mysql.release) if outermost else (1, _keep)
+    committed: list[str] = []
+    note = functools.partial(committed.append, alias)
     while True:
         tries -= 1
         entered = left = False
+        committed.clear()
         try:
             with transaction.atomic(using=alias, savepoint=savepoint):
+                transaction.on_commit(note, using=alias)
                 kept = take(claim, connection)
                 entered = True
                 yield kept
                 left = True
         except (OperationalError, InterfaceError, InternalError) as error:
             outdated = is_outdated(error)
-            # A COMMIT that was refused has changed nothing.
-            if entered and not (left and outdated):
+            # A COMMIT that was refused has changed nothing; a hook that failed after
+            # it is another matter.
+            refused = left and outdated and not committed
+            if entered and not refused:
                 raise
             if left or not (tries and outdated):
                 raise _told(error) from error

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.db import OperationalError, connections, transaction
 
+from drf_apikit.contention import is_contention, is_outdated
 from drf_apikit.idempotency.claims.rows import moment, table
 
 __all__ = ["delete", "delete_expired"]
@@ -59,6 +60,8 @@ def _at_once(statement: str, scopes: Sequence[str], using: str) -> bool:
     try:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
             cursor.execute(f"{patience}{statement}", scopes)
-    except OperationalError:
+    except OperationalError as error:
+        if not is_contention(error) or is_outdated(error):
+            raise
         return False
     return True
