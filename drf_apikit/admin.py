@@ -108,9 +108,9 @@ class IdempotencyRecordAdmin(_RecordAdmin):
             return self._ask(request, found, form)
         level, text = messages.SUCCESS, _("Released: %(count)s.")
         released: Sequence[str] = ()
-        scopes = [record.pk for record in found]
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         try:
-            released = _release(request, scopes, form.cleaned_data["reason"])
+            released = _release(request, chosen, form.cleaned_data["reason"])
         except _CacheError:
             level = messages.ERROR
             text = _(
@@ -123,7 +123,8 @@ class IdempotencyRecordAdmin(_RecordAdmin):
             level = messages.ERROR
             text = _("The database is busy: nothing was released. Try again.")
         else:
-            self._tell_of_rest(request, len(scopes) - len(released))
+            level = level if released else messages.WARNING
+            self._tell_of_rest(request, len(chosen) - len(released))
         self.message_user(request, text % {"count": len(released)}, level)
         return None
 
@@ -160,6 +161,7 @@ class IdempotencyRecordAdmin(_RecordAdmin):
             "media": self.media,
             "form": form,
             "records": found,
+            "seen": [_mark(record) for record in found],
             "headers": [label_for_field(name, self.model) for name in names],
             "checkbox": ACTION_CHECKBOX_NAME,
         }
@@ -191,8 +193,10 @@ def _release(request: HttpRequest, scopes: Sequence[str], reason: str) -> list[s
     rows = IdempotencyRecord.objects.using(alias).filter(pk__in=scopes).defer("answer")
     # A log of what did not happen is better than none of what did.
     log, user = router.db_for_write(LogEntry), cast("Any", request.user)
+    # The same key may have run again since the page was shown.
+    seen = request.POST.getlist("seen")
     with transaction.atomic(using=alias), transaction.atomic(using=log):
-        found = list(locked(rows))
+        found = [record for record in locked(rows) if _mark(record) in seen]
         released = [record.pk for record in found]
         LogEntry.objects.log_actions(
             user_id=user.pk,
@@ -205,6 +209,11 @@ def _release(request: HttpRequest, scopes: Sequence[str], reason: str) -> list[s
         tell = functools.partial(_released, request, released, reason)
         transaction.on_commit(tell, using=alias, robust=True)
     return released
+
+
+def _mark(record: IdempotencyRecord) -> str:
+    """Name one run of an operation."""
+    return f"{record.pk} {record.created_at.isoformat()}"
 
 
 def _forget(scopes: Sequence[str], alias: str) -> None:

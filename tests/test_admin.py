@@ -91,9 +91,21 @@ def release(client: Client, *scopes: str, **data: Any) -> Any:
     return client.post(page(RECORDS, "changelist"), chosen, follow=True)
 
 
-def confirm(client: Client, *scopes: str, reason: str = "The bank says no") -> str:
+def shown(client: Client, *scopes: str) -> list[str]:
+    """Give what the page that asks says of the runs that it shows."""
+    seen: list[str] = release(client, *scopes).context["seen"]
+    return seen
+
+
+def confirm(
+    client: Client,
+    *scopes: str,
+    reason: str = "The bank says no",
+    seen: list[str] | None = None,
+) -> str:
     """Release; give what the admin is told then."""
-    response = release(client, *scopes, confirmed="yes", reason=reason)
+    seen = shown(client, *scopes) if seen is None else seen
+    response = release(client, *scopes, confirmed="yes", reason=reason, seen=seen)
     assert response.status_code == 200
     return " ".join(str(message) for message in response.context["messages"])
 
@@ -224,7 +236,8 @@ def test_a_release_takes_a_permission_of_its_own(
     client = logged_in(user)
     listed = client.get(page(RECORDS, "changelist"))
     assert ('value="release"' in listed.content.decode()) == offered
-    release(client, record.pk, confirmed="yes", reason="Because")
+    seen = [f"{record.pk} {record.created_at.isoformat()}"]
+    release(client, record.pk, confirmed="yes", reason="Because", seen=seen)
     assert IdempotencyRecord.objects.exists() != offered
 
 
@@ -233,9 +246,23 @@ def test_too_many_at_once(
 ) -> None:
     monkeypatch.setattr(module, "_MOST", 1)
     other = make("c" * 64)
-    told = confirm(root, record.pk, other.pk)
+    told = confirm(root, record.pk, other.pk, seen=[])
     assert told == "At most 1 records can be released at once."
     assert IdempotencyRecord.objects.count() == 2
+
+
+def test_a_run_that_the_page_has_not_shown_is_not_released(
+    root: Client, record: IdempotencyRecord
+) -> None:
+    scope, seen = record.pk, shown(root, record.pk)
+    # Meanwhile somebody else has released it, and the client has come again.
+    record.delete()
+    make(scope)
+    told = confirm(root, scope, seen=seen)
+    assert "Released: 0." in told
+    assert "Not released" in told
+    assert IdempotencyRecord.objects.get().pk == scope
+    assert not LogEntry.objects.exists()
 
 
 @committed

@@ -31,6 +31,7 @@ from drf_apikit.idempotency.claims import (
     rows,
     store,
 )
+from drf_apikit.idempotency.claims.deletion import delete
 from drf_apikit.models import IdempotencyRecord
 from drf_apikit.signals import idempotency_conflicted
 from drf_apikit.testing import assert_problem
@@ -514,6 +515,24 @@ def test_postgresql_a_replay_reads_the_object_of_its_route(database: str) -> Non
     assert again == {"WITH": 1, "SELECT": 1, "BEGIN": 1, "COMMIT": 1}, database
 
 
+@pytest.mark.parametrize(
+    ("database", "claim", "found"),
+    [
+        ("sqlite", {"INSERT": 1}, {"INSERT": 1, "SELECT": 1}),
+        ("mariadb", {"SET": 1}, {"SET": 1, "SELECT": 1}),
+    ],
+    indirect=["database"],
+)
+def test_the_cost_elsewhere(
+    database: str, claim: dict[str, int], found: dict[str, int], post: Call
+) -> None:
+    plain = statements(lambda: post("/unprotected/"))
+    first, replay = statements(post), statements(post)
+    transaction_of_it = {"BEGIN": 1, "COMMIT": 1}
+    assert first - plain == {**claim, "UPDATE": 1, **transaction_of_it}, database
+    assert replay == {**found, **transaction_of_it}
+
+
 @on_mariadb
 @pytest.mark.usefixtures("mysql")
 def test_mysql_two_replays_do_not_hinder_each_other() -> None:
@@ -631,3 +650,29 @@ def test_an_answer_that_cannot_be_stored_for_a_mistake() -> None:
     ):
         store(CLAIM.scope, {"nowhere": 1}, DEFAULT_DB_ALIAS)
     assert not IdempotencyRecord.objects.exists()
+
+
+@pytest.mark.usefixtures("database")
+def test_a_hook_that_fails_after_the_commit_is_no_refused_commit() -> None:
+    def fail() -> None:
+        raise OperationalError(1213, "Deadlock found")
+
+    with (
+        pytest.raises(OperationalError, match="Deadlock"),
+        claimed(CLAIM, DEFAULT_DB_ALIAS),
+    ):
+        store(CLAIM.scope, ANSWER, DEFAULT_DB_ALIAS)
+        transaction.on_commit(fail)
+    assert read() == b"done"
+
+
+@on_mariadb
+@pytest.mark.usefixtures("database")
+def test_mariadb_a_lost_connection_is_no_row_that_is_held() -> None:
+    def lose() -> None:
+        (number,) = run("SELECT CONNECTION_ID()")
+        in_threads(lambda: run("KILL %s", number))
+        with pytest.raises(OperationalError):
+            delete([CLAIM.scope], DEFAULT_DB_ALIAS)
+
+    in_threads(lose)

@@ -26,7 +26,7 @@ from tests.counting import Counted, of_block, recorded
 from tests.databases import in_threads
 from tests.idempotency.calls import caller, outcome
 from tests.idempotency.matrix_world import cleaned
-from tests.idempotency.views import Script
+from tests.idempotency.views import Effects, Script
 
 ADA: Final = User(pk=1, username="ada")
 END: Final = {
@@ -114,7 +114,7 @@ def test_a_connection_that_is_lost_before_the_claim(
     assert names == [
         f"idempotency.{x}" for x in ("unavailable", "executed", "replayed")
     ]
-    assert "No claim can be written" in caplog.text
+    assert "nothing was run" in caplog.text
     assert "key-1" not in caplog.text
 
 
@@ -196,3 +196,38 @@ def test_a_connection_that_is_lost_after_the_claim_is_no_outage(
     assert not of_block("idempotency", counted)
     assert not Article.objects.exists()
     assert not IdempotencyRecord.objects.exists()
+
+
+@pytest.mark.usefixtures("redis_cache")
+def test_a_database_that_is_down_beside_a_cached_answer(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DRF_APIKIT = {"IDEMPOTENCY": {"CACHE": "default"}}
+    article = Article.objects.create(title="draft")
+    url = f"/articles/{article.pk}/publish/"
+    assert in_threads(lambda: post(url))[0].status_code == 201
+
+    def refuse(*_: Any) -> Any:
+        raise OperationalError("nobody is there")
+
+    ours = connections["default"]
+    monkeypatch.setattr(type(ours), "get_new_connection", refuse)
+    (response,) = in_threads(lambda: post(url))
+    if connection.settings_dict["ATOMIC_REQUESTS"]:
+        assert response.status_code == 500
+    else:
+        assert_unavailable(response)
+
+
+@pytest.mark.usefixtures("redis_cache")
+def test_a_view_that_fails_to_authorize_has_a_fault_of_its_own(
+    settings: Settings, script: type[Script], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OperationalError("of the view")
+
+    settings.DRF_APIKIT = {"IDEMPOTENCY": {"CACHE": "default"}}
+    monkeypatch.setattr(Effects, "authorize_replay", lambda _: fail(), raising=False)
+    assert in_threads(post)[0].status_code == 201
+    assert in_threads(post)[0].status_code == 500
+    assert script.entered == ["key-1"]
