@@ -657,12 +657,15 @@ def test_a_hook_that_fails_after_the_commit_is_no_refused_commit() -> None:
     def fail() -> None:
         raise OperationalError(1213, "Deadlock found")
 
+    def finish() -> None:
+        store(CLAIM.scope, ANSWER, DEFAULT_DB_ALIAS)
+        transaction.on_commit(fail)
+
     with (
         pytest.raises(OperationalError, match="Deadlock"),
         claimed(CLAIM, DEFAULT_DB_ALIAS),
     ):
-        store(CLAIM.scope, ANSWER, DEFAULT_DB_ALIAS)
-        transaction.on_commit(fail)
+        finish()
     assert read() == b"done"
 
 
