@@ -13,7 +13,6 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 
 from drf_apikit import admin as module
 from drf_apikit.idempotency import replay_cache
@@ -23,6 +22,7 @@ from drf_apikit.models import ExternalIdentity, IdempotencyRecord
 from drf_apikit.signals import idempotency_released
 from tests.counting import of_block, recorded
 from tests.databases import in_threads
+from tests.idempotency.records import new_record
 
 pytestmark = pytest.mark.django_db
 committed = pytest.mark.django_db(transaction=True)
@@ -64,21 +64,9 @@ def logged_in(user: User) -> Client:
 
 
 def make(scope: str, life: timedelta = timedelta(days=1)) -> IdempotencyRecord:
-    now = timezone.now()
-    return IdempotencyRecord.objects.create(
-        scope=scope,
-        principal="d" * 64,
-        fingerprint="b" * 64,
-        format_version=1,
-        method="POST",
-        route="transfers/",
-        status_code=201,
-        has_body=True,
-        codec=0,
-        answer=SECRET.encode(),
-        created_at=now,
-        expires_at=now + life,
-    )
+    made = new_record(scope, life, has_body=True, codec=0, answer=SECRET.encode())
+    made.save()
+    return made
 
 
 def page(model: str, name: str, *arguments: Any) -> str:

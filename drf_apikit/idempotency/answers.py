@@ -67,7 +67,9 @@ class Answer:
         plain = unseal(kept.codec, bytes(kept.answer), record)
         end = _LENGTH + int.from_bytes(plain[:_LENGTH], "big")
         try:
-            headers = tuple((name, value) for name, value in json.loads(plain[4:end]))
+            headers = tuple(
+                (name, value) for name, value in json.loads(plain[_LENGTH:end])
+            )
         except (TypeError, ValueError) as error:
             raise SealError("The stored answer is damaged.") from error
         return cls(kept.status_code, headers, plain[end:] if kept.has_body else None)

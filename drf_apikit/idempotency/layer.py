@@ -71,7 +71,7 @@ def _claim(call: Call, options: Options) -> Claim | None:
     return Claim(
         scope=resolve_scope(request, owner, key),
         # Callers whose keys are those of one account are still several.
-        principal=resolve_principal(request) or owner,
+        principal=(options.key_scope and resolve_principal(request)) or owner,
         fingerprint=fingerprint(request, key, options.fingerprint),
         method=str(request.method),
         route=route_of(request),

@@ -1,6 +1,6 @@
 """Who may have a stored answer, and what of it."""
 
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from django.core.exceptions import FieldError, ValidationError
 from django.db import router
@@ -41,7 +41,7 @@ def authorize_replay(view: APIView, *, own: bool) -> bool:
     if hook is not None:
         hook()
         return True
-    if not isinstance(view, GenericAPIView) or not finds_objects(view):
+    if not finds_objects(view):
         return True
     try:
         view.get_object()
@@ -57,7 +57,7 @@ def asks(view: APIView) -> bool:
     return hasattr(view, "authorize_replay") or finds_objects(view)
 
 
-def finds_objects(view: APIView) -> bool:
+def finds_objects(view: APIView) -> "TypeGuard[GenericAPIView[Any]]":
     """Tell whether this is a detail route of a view that has rows."""
     if not isinstance(view, GenericAPIView):
         return False

@@ -377,12 +377,12 @@ class Brief(APIView):
     @extend_schema(request=None, responses=ArticleSerializer)
     @idempotent(ttl=90)
     def post(self, _request: Request) -> Response:
-        raise NotImplementedError
+        return Response()
 
     @extend_schema(request=None, responses=ArticleSerializer)
     @idempotent(ttl=86400)
     def patch(self, _request: Request) -> Response:
-        raise NotImplementedError
+        return Response()
 
 
 def test_each_operation_tells_how_long_a_key_is_known() -> None:

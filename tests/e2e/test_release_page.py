@@ -1,17 +1,16 @@
 """The page that asks before a key is released, in a real browser."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from drf_apikit.models import IdempotencyRecord
 from tests.e2e.browser import Browser
+from tests.idempotency.records import new_record
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("ledger.urls")]
 LIST = "/admin/drf_apikit/idempotencyrecord/"
@@ -22,19 +21,7 @@ def admin(
     live_server: LiveServer, settings: Settings, browser: Browser
 ) -> Iterator[str]:
     """Have one record, and the browser log in; gives the address of the list."""
-    now = timezone.now()
-    IdempotencyRecord.objects.create(
-        scope="a" * 64,
-        principal="d" * 64,
-        fingerprint="b" * 64,
-        format_version=1,
-        method="POST",
-        route="transfers/",
-        status_code=201,
-        has_body=False,
-        created_at=now,
-        expires_at=now + timedelta(days=1),
-    )
+    new_record().save()
     # The browser resolves no names.
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     client = Client()

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from django.utils import timezone
 
 from drf_apikit.models import IdempotencyRecord
 from tests.databases import in_threads
+from tests.idempotency.records import new_record
 
 pytestmark = pytest.mark.django_db
 
@@ -22,20 +22,8 @@ def run(*arguments: str, **options: Any) -> str:
 @pytest.fixture
 def records() -> None:
     """Make 1,200 that have expired, and one that has not."""
-    now = timezone.now()
     IdempotencyRecord.objects.bulk_create(
-        IdempotencyRecord(
-            scope=f"{number:064}",
-            principal="a" * 64,
-            fingerprint="f" * 64,
-            format_version=1,
-            method="POST",
-            route="transfers/",
-            status_code=201,
-            has_body=False,
-            created_at=now,
-            expires_at=now + timedelta(hours=-1 if number else 1),
-        )
+        new_record(f"{number:064}", timedelta(hours=-1 if number else 1))
         for number in range(1_201)
     )
 

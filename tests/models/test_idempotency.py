@@ -1,25 +1,13 @@
-from datetime import timedelta
-
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from drf_apikit.models import IdempotencyRecord
+from tests.idempotency.records import new_record
 
 
 def record(scope: str = "a" * 64) -> IdempotencyRecord:
-    now = timezone.now()
-    return IdempotencyRecord(
-        scope=scope,
-        principal="d" * 64,
-        fingerprint="b" * 64,
-        format_version=1,
-        method="POST",
-        route="transfers/",
-        has_body=False,
-        created_at=now,
-        expires_at=now + timedelta(days=1),
-    )
+    """Give a claim whose view has not answered."""
+    return new_record(scope, status_code=None)
 
 
 def test_text() -> None:
