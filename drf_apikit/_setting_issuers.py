@@ -1,14 +1,16 @@
 """The section of the trusted issuers, `AUTHENTICATION`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from drf_apikit import _setting_kinds as kinds
 from drf_apikit._setting_kinds import setting
 from drf_apikit.jose import KeySet
 from drf_apikit.jose.algorithms import ALGORITHMS
+from drf_apikit.jose.profiles import PROFILES
 
-__all__ = ["AuthenticationSettings", "IssuerSettings"]
+__all__ = ["AuthenticationSettings", "IssuerSettings", "contradictions"]
 
 _DAY = 24 * 60 * 60
 
@@ -17,13 +19,33 @@ def _is_quotable(value: str) -> bool:
     return value.isascii() and value.isprintable() and not set(value) & {'"', "\\"}
 
 
+def _names(value: Any) -> Mapping[str, str]:
+    remedy = "a dict from values of the claim to names of groups"
+    pairs = dict(kinds.mapping(remedy)(value))
+    if not all(
+        isinstance(text, str) and text for pair in pairs.items() for text in pair
+    ):
+        raise ValueError(remedy)
+    return pairs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerSettings:
     """One entry of `ISSUERS` in the section `AUTHENTICATION`."""
 
-    audience: frozenset[str] = setting(
-        kinds.strings("the identifier of this API at the issuer, or a list of them"),
-        "What `aud` of a token must contain. Mandatory (RFC 9068 section 4).",
+    audience: frozenset[str] | None = setting(
+        kinds.optional(
+            kinds.strings("the identifier of this API at the issuer, or a list of them")
+        ),
+        "What `aud` of a token must contain (RFC 9068 section 4). Mandatory, but for a"
+        " profile whose tokens have none: there `CLIENTS` will do.",
+        default=None,
+    )
+    token_profile: str = setting(
+        kinds.choice(*PROFILES),
+        "What the issuer's access tokens look like: RFC 9068, or what a provider sends"
+        " instead.",
+        default="rfc9068",
     )
     algorithms: frozenset[str] = setting(
         kinds.strings(f"algorithms out of {', '.join(sorted(ALGORITHMS))}", ALGORITHMS),
@@ -52,6 +74,43 @@ class IssuerSettings:
         kinds.optional(kinds.integer(1, 366 * _DAY)),
         "Seconds between `iat` and `exp` at the most. None: no limit.",
         default=None,
+    )
+    scope_claim: str | None = setting(
+        kinds.optional(kinds.text("the name of a claim, or a path such as 'a.b'")),
+        "The claim that holds the scopes. None: that of the profile.",
+        default=None,
+    )
+    users: str = setting(
+        kinds.choice("lookup", "create", "local"),
+        "Who a subject is: `lookup`, the user of an `ExternalIdentity` that is there;"
+        " `create`, one that is made at first sight; `local`, the user of this project"
+        " with that primary key, for tokens that it signs itself.",
+        default="lookup",
+    )
+    match_verified_email: bool = setting(
+        kinds.flag,
+        "Whether a subject that nobody knows becomes the one user with its e-mail"
+        " address, if the issuer says that it has verified it.",
+        default=False,
+    )
+    groups_claim: str | None = setting(
+        kinds.optional(kinds.text("the name of a claim, or a path such as 'a.b'")),
+        "The claim with the values that `GROUPS` and `STAFF` speak of.",
+        default=None,
+    )
+    groups: Mapping[str, str] = setting(
+        _names, "From a value of that claim to the name of a Django group.", default={}
+    )
+    staff: frozenset[str] | None = setting(
+        kinds.optional(kinds.strings("a list of values of the claim")),
+        "The values of which one makes a user staff. None: nobody's status is touched.",
+        default=None,
+    )
+    insecure_ignore_confirmation: bool = setting(
+        kinds.flag,
+        "Whether a token that is bound to a key of its client (`cnf`, RFC 7800) is"
+        " accepted without a proof of that key, from whoever has stolen it too.",
+        default=False,
     )
     insecure_loopback_http: bool = setting(
         kinds.flag,
@@ -88,8 +147,63 @@ class AuthenticationSettings:
         "Seconds for which fetched keys count as fresh.",
         default=600,
     )
+    jwks_stale_lifetime: int = setting(
+        kinds.integer(60, 30 * _DAY),
+        "Seconds for which keys are used while the issuer cannot be reached.",
+        default=_DAY,
+    )
     cache: str = setting(
         kinds.text("the alias of a cache in CACHES"),
         "The cache through which processes share fetched keys.",
         default="default",
     )
+    transport: str = setting(
+        kinds.dotted_path,
+        "A function that does a GET: `(url, *, timeout, max_size)` to a `Reply`.",
+        default="drf_apikit.oidc.transport.get",
+    )
+    token_cache_size: int = setting(
+        kinds.integer(0, 1_000_000),
+        "The most verified tokens that a process remembers, so that it need not verify"
+        " them again. 0: none.",
+        default=0,
+    )
+
+
+def contradictions(
+    issuer: str, settings: IssuerSettings
+) -> Iterator[tuple[str, str, str]]:
+    """Find settings that do not go together: the key, what is wrong, the remedy."""
+    profile = PROFILES[settings.token_profile]
+    if settings.audience is None and not (
+        profile.without_audience and settings.clients
+    ):
+        wanted = "AUDIENCE or CLIENTS" if profile.without_audience else "AUDIENCE"
+        yield (
+            "AUDIENCE",
+            "is missing",
+            f"Set {wanted}, or a token for another API would do here.",
+        )
+    source = settings.jwks_uri or issuer
+    allowed = settings.insecure_loopback_http or source.startswith("https://")
+    if settings.jwks is None and not allowed:
+        yield (
+            "INSECURE_LOOPBACK_HTTP",
+            f"is False, and the keys come from {source}",
+            "Use https; or set it to True for an issuer on this very machine.",
+        )
+    yield from _idle(settings)
+
+
+def _idle(settings: IssuerSettings) -> Iterator[tuple[str, str, str]]:
+    """Find what would have no effect, though somebody relies on it."""
+    mapped = bool(settings.groups) or settings.staff is not None
+    if mapped and settings.groups_claim is None:
+        remedy = "Name the claim whose values GROUPS and STAFF map."
+        yield "GROUPS_CLAIM", "is missing", remedy
+    if settings.users == "local":
+        remedy = "Users of this project keep the rights that they have here: remove it."
+        if settings.match_verified_email:
+            yield "MATCH_VERIFIED_EMAIL", "has no effect with USERS 'local'", remedy
+        if settings.groups_claim is not None:
+            yield "GROUPS_CLAIM", "has no effect with USERS 'local'", remedy

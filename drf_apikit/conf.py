@@ -26,6 +26,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from drf_apikit import _setting_kinds as kinds
+from drf_apikit._setting_issuers import contradictions
 from drf_apikit._setting_sections import (
     SECTIONS,
     AuthenticationSettings,
@@ -207,20 +208,18 @@ def _parse_issuers(raw: Mapping[Any, Any], path: str) -> tuple[Any, list[Fault]]
             continue
         where = f"{path}[{issuer!r}]"
         issuers[issuer], found = _parse_section(IssuerSettings, values, where)
-        faults += found or _unreachable(issuer, issuers[issuer], where)
+        faults += found or _contradictions(issuer, issuers[issuer], where)
     return MappingProxyType(issuers), faults
 
 
-def _unreachable(issuer: str, settings: IssuerSettings, path: str) -> list[Fault]:
+def _contradictions(issuer: str, settings: IssuerSettings, path: str) -> list[Fault]:
     """Find what would otherwise come out with the first token."""
-    source = settings.jwks_uri or issuer
-    allowed = settings.insecure_loopback_http or source.startswith("https://")
-    if settings.jwks is not None or allowed:
-        return []
-    path = f"{path}['INSECURE_LOOPBACK_HTTP']"
-    message = f"{path} is False, and the keys come from {source}."
-    hint = "Use https; or set it to True for an issuer on this very machine."
-    return [Fault("value", path, message, hint)]
+    faults = []
+    for key, wrong, remedy in contradictions(issuer, settings):
+        code = "missing" if wrong == "is missing" else "value"
+        where = f"{path}[{key!r}]"
+        faults.append(Fault(code, where, f"{where} {wrong}.", remedy))
+    return faults
 
 
 def _unknown_keys(

@@ -104,6 +104,9 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
             "An access token was refused.",
             reason="a value of `drf_apikit.jose.Reason`",
         ),
+        "authentication.keys_unavailable": _event(
+            "A request was refused with 503: there were no keys to judge its token.",
+        ),
         "authentication.keys_fetched": _event(
             "The keys of an issuer were fetched.",
         ),

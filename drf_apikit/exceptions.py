@@ -32,6 +32,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidPage",
     "InvalidPageSize",
+    "InvalidRequest",
     "InvalidToken",
     "ParameterError",
     "PreconditionFailed",
@@ -184,6 +185,12 @@ class InvalidToken(Problem, AuthenticationFailed):
     """401: RFC 6750 section 3.1, `invalid_token`."""
 
     problem_type = problem_types.INVALID_TOKEN
+
+
+class InvalidRequest(Problem):
+    """400: RFC 6750 section 3.1, `invalid_request`."""
+
+    problem_type = problem_types.INVALID_AUTHORIZATION
 
 
 class InsufficientScope(Problem, PermissionDenied):

@@ -96,6 +96,12 @@ INVALID_TOKEN = ProblemType(
     401,
     _("The access token is malformed, expired, revoked or not for this API."),
 )
+INVALID_AUTHORIZATION = ProblemType(
+    "invalid-authorization",
+    _("Invalid Authorization header"),
+    400,
+    _("One access token is expected: in one header, after `Bearer`, nowhere else."),
+)
 PERMISSION_DENIED = ProblemType(
     "permission-denied", _("Permission denied"), 403, _("The caller may not do this.")
 )

@@ -8,6 +8,7 @@ __all__ = [
     "idempotency_mismatched",
     "idempotency_released",
     "idempotency_replayed",
+    "token_accepted",
     "token_rejected",
     "validator_found_stale",
 ]
@@ -30,8 +31,13 @@ idempotency_mismatched = Signal()
 #: `scope`, `reason` (what that person wrote).
 idempotency_released = Signal()
 
+#: An access token was good, and somebody's. Arguments: `request`, `token` (the
+#: `AccessToken`: verified claims, never the text).
+token_accepted = Signal()
+
 #: An access token was refused. Arguments: `request`, `reason`
-#: (`drf_apikit.jose.Reason`), `issuer` (the trusted issuer, or None).
+#: (`drf_apikit.jose.Reason`), `issuer` (the trusted issuer, or None), `detail` (which
+#: claim or member, never what it says).
 token_rejected = Signal()
 
 #: A 304 would have been wrong: what the view declares misses a change. 200 was

@@ -16,7 +16,8 @@ In the settings:
 
 from drf_apikit.authentication.bearer import JWTBearerAuthentication
 from drf_apikit.authentication.permissions import HasScopes, any_of
-from drf_apikit.authentication.principals import AccessToken, ClientPrincipal
+from drf_apikit.authentication.principals import ClientPrincipal
+from drf_apikit.authentication.token import AccessToken
 
 __all__ = [
     "AccessToken",

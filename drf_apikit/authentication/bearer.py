@@ -1,32 +1,39 @@
 """Bearer tokens in the Authorization header (RFC 6750 section 2.1)."""
 
 import logging
+import re
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from drf_apikit.authentication.challenges import challenge
-from drf_apikit.authentication.principals import AccessToken
+from drf_apikit.authentication.token import AccessToken
 from drf_apikit.conf import apikit_settings, load
 from drf_apikit.counters import count
-from drf_apikit.exceptions import AuthenticationUnavailable, InvalidToken
-from drf_apikit.jose import Reason, TokenError, parse_compact
-from drf_apikit.oidc import Issuer, KeysUnavailableError, find_issuer
-from drf_apikit.signals import token_rejected
+from drf_apikit.exceptions import (
+    AuthenticationUnavailable,
+    InvalidRequest,
+    InvalidToken,
+)
+from drf_apikit.jose import Reason, TokenError
+from drf_apikit.oidc import KeysUnavailableError, VerifiedToken, verify_token
+from drf_apikit.signals import token_accepted, token_rejected
 
 __all__ = ["JWTBearerAuthentication"]
 
 logger = logging.getLogger(__name__)
 
 #: Where a refused request keeps its error code for the challenge.
-_ERROR = "_drf_apikit_bearer_error"
+_ERROR: Final = "_drf_apikit_bearer_error"
+#: RFC 6750 section 2.1, `b64token`.
+_TOKEN: Final = re.compile(r" +([A-Za-z0-9._~+/-]+=*) *")
 
 
 class JWTBearerAuthentication(BaseAuthentication):
-    """Accept RFC 9068 access tokens of the issuers in the settings.
+    """Accept the access tokens of the issuers in the settings.
 
     `request.user` is what `PRINCIPAL_RESOLVER` returns, `request.auth` the
     `AccessToken`. A request without a bearer token is left to the other
@@ -35,6 +42,7 @@ class JWTBearerAuthentication(BaseAuthentication):
     Raises:
         InvalidToken: 401, whatever is wrong with the token; the precise reason
             goes to the log and to the signal `token_rejected`.
+        InvalidRequest: 400, what comes with `Bearer` is no token, or more than one.
         AuthenticationUnavailable: 503, the issuer's keys cannot be had.
 
     """
@@ -44,41 +52,51 @@ class JWTBearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
         """Verify the token, then find out whose it is."""
-        credentials = _credentials(request)
-        if credentials is None:
+        text = _credentials(request)
+        if text is None:
             return None
-        issuer: Issuer | None = None
-        try:
-            token = parse_compact(credentials)
-            issuer = find_issuer(token.payload.get("iss"))
-            claims = issuer.verify(token, time.time())
-        except TokenError as error:
-            raise self._refuse(request, error.reason, issuer) from None
-        except KeysUnavailableError as error:
-            logger.warning("No keys of %s: %s", error.issuer, error)
-            raise _unavailable(error) from None
-        access = AccessToken(claims)
+        verified = self._verified(request, text)
+        token = AccessToken(verified.claims, verified.issuer.settings)
         resolve = load(apikit_settings.authentication.principal_resolver)
-        principal = resolve(access)
+        principal = resolve(token)
         if principal is None:
-            raise self._refuse(request, Reason.SUBJECT, issuer)
+            detail = "nobody here, or inactive"
+            raise self._refused(request, Reason.SUBJECT, token.issuer, detail)
         count("authentication.token_accepted")
-        return principal, access
+        token_accepted.send_robust(
+            sender=JWTBearerAuthentication, request=request, token=token
+        )
+        return principal, token
 
     def authenticate_header(self, request: Request) -> str:
         """Challenge with an error code only if a token was refused."""
         return challenge(getattr(request._request, _ERROR, None))
 
+    def _verified(self, request: Request, text: str) -> VerifiedToken:
+        try:
+            return verify_token(text, time.time())
+        except TokenError as error:
+            raise self._refused(
+                request, error.reason, error.issuer, error.detail
+            ) from None
+        except KeysUnavailableError as error:
+            logger.warning("No keys of %s: %s", error.issuer, error)
+            count("authentication.keys_unavailable")
+            raise _unavailable(error) from None
+
     @staticmethod
-    def _refuse(
-        request: Request, reason: Reason, issuer: Issuer | None
+    def _refused(
+        request: Request, reason: Reason, issuer: str | None, detail: str
     ) -> InvalidToken:
         """Tell the log and the listeners why, and the client nothing."""
-        name = issuer.name if issuer else None
-        logger.info("Refused a token of %s: %s", name, reason)
+        logger.info("Refused a token of %s: %s (%s)", issuer, reason, detail)
         count("authentication.token_rejected", reason=reason.value)
         token_rejected.send_robust(
-            sender=JWTBearerAuthentication, request=request, reason=reason, issuer=name
+            sender=JWTBearerAuthentication,
+            request=request,
+            reason=reason,
+            issuer=issuer,
+            detail=detail,
         )
         setattr(request._request, _ERROR, "invalid_token")
         return InvalidToken()
@@ -92,6 +110,18 @@ def _unavailable(error: KeysUnavailableError) -> AuthenticationUnavailable:
 
 
 def _credentials(request: Request) -> str | None:
-    """Give the token; the scheme's case does not matter (RFC 9110 11.1)."""
-    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    return token.strip(" ") if scheme.lower() == "bearer" else None
+    """Give the token; the scheme's case does not matter (RFC 9110 section 11.1).
+
+    Servers join headers of one name by commas, so a second token shows as one.
+    """
+    value: str = request.META.get("HTTP_AUTHORIZATION", "")
+    if value[:6].lower() != "bearer" or value[6:7] not in {"", " "}:
+        return None
+    found = _TOKEN.fullmatch(value, 6)
+    # RFC 6750 section 2: one method of sending it, not two.
+    if found is None or "access_token" in request.query_params:
+        refusal = InvalidRequest()
+        # Both exception handlers, DRF's and ours, make WWW-Authenticate of it.
+        vars(refusal)["auth_header"] = challenge("invalid_request")
+        raise refusal
+    return found[1]

@@ -1,47 +1,12 @@
 """Who is calling: a verified token, and the user or client behind it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from drf_apikit.authentication.token import AccessToken
 from drf_apikit.models import ExternalIdentity
 
-__all__ = ["AccessToken", "ClientPrincipal", "resolve_principal"]
-
-
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """The verified claims of an access token; this is `request.auth`.
-
-    `claims` is the whole payload; the token itself is not kept.
-    """
-
-    claims: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def issuer(self) -> str:
-        """The `iss` claim."""
-        return str(self.claims["iss"])
-
-    @property
-    def subject(self) -> str:
-        """The `sub` claim: unique within the issuer, never reassigned."""
-        return str(self.claims["sub"])
-
-    @property
-    def client_id(self) -> str:
-        """The client that the token was issued to (RFC 8693 section 4.3)."""
-        return str(self.claims["client_id"])
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        """What the token may be used for (RFC 8693 section 4.2)."""
-        scope = self.claims.get("scope", "")
-        return (
-            frozenset(scope.split(" ")) - {""}
-            if isinstance(scope, str)
-            else frozenset()
-        )
+__all__ = ["ClientPrincipal", "resolve_principal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +54,6 @@ def resolve_principal(token: AccessToken) -> Any:
         # A collation may have found what differs in case or trailing space.
         if (row.issuer, row.subject) == (token.issuer, token.subject):
             return row.user if row.user.is_active else None
-    if token.subject == token.client_id:
-        return ClientPrincipal(token.issuer, token.client_id)
+    if token.is_of_client:
+        return ClientPrincipal(token.issuer, str(token.client_id))
     return None

@@ -4,19 +4,24 @@ Nothing here knows Django or does I/O, and the clock is an argument. Whatever
 the input, only `TokenError` and `KeySetError` leave this package.
 """
 
+from drf_apikit.jose.claims import claim_at
 from drf_apikit.jose.compact import CompactToken, parse_compact
 from drf_apikit.jose.errors import KeySetError, Reason, TokenError
 from drf_apikit.jose.keys import KeySet, VerificationKey, parse_key_set
+from drf_apikit.jose.profiles import PROFILES, TokenProfile
 from drf_apikit.jose.verifier import Policy, verify
 
 __all__ = [
+    "PROFILES",
     "CompactToken",
     "KeySet",
     "KeySetError",
     "Policy",
     "Reason",
     "TokenError",
+    "TokenProfile",
     "VerificationKey",
+    "claim_at",
     "parse_compact",
     "parse_key_set",
     "verify",

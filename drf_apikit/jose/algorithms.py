@@ -14,6 +14,8 @@ __all__ = ["ALGORITHMS", "MIN_RSA_BITS", "algorithms_for", "verify_signature"]
 
 #: RFC 7518 section 3.3.
 MIN_RSA_BITS: Final = 2048
+#: More is dear to verify, and nobody has it.
+_MAX_RSA_BITS: Final = 8192
 #: Smaller exponents are legal and a well-known source of trouble.
 _MIN_RSA_EXPONENT: Final = 65537
 
@@ -24,14 +26,14 @@ _CURVES: Final[Mapping[str, str]] = {
     "secp384r1": "ES384",
     "secp521r1": "ES512",
 }
-_EDDSA = frozenset({"EdDSA"})
+#: One algorithm under two names (RFC 8037 section 3.1, RFC 9864 section 2.2).
+_EDDSA = frozenset({"EdDSA", "Ed25519"})
 
 ALGORITHMS: Final = _RSA | frozenset(_CURVES.values()) | _EDDSA
 
+_KNOWN: Final[Mapping[str, Algorithm]] = get_default_algorithms()
 _PRIMITIVES: Final[Mapping[str, Algorithm]] = {
-    name: primitive
-    for name, primitive in get_default_algorithms().items()
-    if name in ALGORITHMS
+    name: _KNOWN["EdDSA" if name in _EDDSA else name] for name in ALGORITHMS
 }
 
 
@@ -39,7 +41,7 @@ def algorithms_for(key: Any) -> frozenset[str]:
     """Name the algorithms that a public key fits; none for an unfit key."""
     match key:
         case rsa.RSAPublicKey():
-            strong = key.key_size >= MIN_RSA_BITS
+            strong = MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS
             exponent = key.public_numbers().e
             return _RSA if strong and exponent >= _MIN_RSA_EXPONENT else frozenset()
         case ec.EllipticCurvePublicKey():

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from drf_apikit.jose.errors import Reason, TokenError
+from drf_apikit.jose.profiles import RFC9068, TokenProfile
 
-__all__ = ["ClaimRules", "check_claims"]
+__all__ = ["ClaimRules", "check_claims", "claim_at"]
 
 _MAX_TEXT: Final = 255
 #: Seconds since the epoch at the end of the year 9999.
 _MAX_DATE: Final = 253_402_300_799
-#: RFC 9068 section 2.2.
-_REQUIRED: Final = ("iss", "sub", "aud", "exp", "iat", "client_id", "jti")
+#: Of a primary key.
+_MAX_INTEGER: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +21,16 @@ class ClaimRules:
     """What the claims must say.
 
     `leeway` and `max_lifetime` are in seconds; `clients` and `max_lifetime`
-    may be None for no limit.
+    may be None for no limit, `audiences` for a profile without them.
     """
 
     issuer: str
-    audiences: frozenset[str]
+    audiences: frozenset[str] | None
     clients: frozenset[str] | None = None
     leeway: int = 30
     max_lifetime: int | None = None
+    ignore_confirmation: bool = False
+    profile: TokenProfile = RFC9068
 
 
 def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> None:
@@ -37,33 +40,101 @@ def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> No
         TokenError: with the reason of the first rule that is broken.
 
     """
-    for name in _REQUIRED:
+    profile = rules.profile
+    _check_kind(claims, profile)
+    for name in profile.required:
         if name not in claims:
-            raise TokenError(Reason.CLAIM_MISSING, name)
-    for name in ("iss", "sub", "client_id", "jti"):
-        _check_text(claims, name)
+            raise _missing(name)
+    _check_text(claims, "iss")
     if claims["iss"] != rules.issuer:
         raise TokenError(Reason.ISSUER, "another issuer")
-    if not _audiences(claims["aud"]) & rules.audiences:
-        raise TokenError(Reason.AUDIENCE, "for another audience")
-    if rules.clients is not None and claims["client_id"] not in rules.clients:
+    _check_subject(claims, profile)
+    if "jti" in claims:
+        _check_text(claims, "jti")
+    client = _client(claims, profile)
+    _check_audience(claims, rules, client)
+    if rules.clients is not None and client not in rules.clients:
         raise TokenError(Reason.CLIENT, "from a client that is not allowed")
+    if "cnf" in claims and not rules.ignore_confirmation:
+        raise TokenError(Reason.CONFIRMATION, "cnf asks for a proof of possession")
     _check_dates(claims, rules, now)
 
 
+def claim_at(claims: Mapping[str, Any], path: str) -> Any:
+    """Give the claim of that name, or else at that path of names; None without.
+
+    A name may have dots of its own, as URLs have.
+    """
+    if path in claims:
+        return claims[path]
+    found: Any = claims
+    for name in path.split("."):
+        if not isinstance(found, Mapping) or name not in found:
+            return None
+        found = found[name]
+    return found
+
+
+def _missing(name: str) -> TokenError:
+    return TokenError(Reason.CLAIM_MISSING, name)
+
+
+def _check_kind(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    """Refuse tokens of another kind (RFC 8725 sections 3.11 and 3.12)."""
+    for name in profile.foreign:
+        if name in claims:
+            raise TokenError(Reason.TYPE, f"{name} is of another kind of token")
+    for name, values in profile.values.items():
+        if name not in claims:
+            raise _missing(name)
+        value = claims[name]
+        if not isinstance(value, str) or value not in values:
+            raise TokenError(Reason.TYPE, f"{name} is of another kind of token")
+
+
 def _check_text(claims: Mapping[str, Any], name: str) -> None:
+    if name not in claims:
+        raise _missing(name)
     value = claims[name]
     # NUL is legal JSON and breaks databases.
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT or "\0" in value:
         raise TokenError(Reason.CLAIM_INVALID, name)
 
 
-def _audiences(value: object) -> frozenset[str]:
+def _check_subject(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    value = claims.get(profile.subject)
+    # A bool is a number only to Python.
+    if profile.numeric_subject and type(value) is int and 0 <= value <= _MAX_INTEGER:
+        return
+    _check_text(claims, profile.subject)
+
+
+def _client(claims: Mapping[str, Any], profile: TokenProfile) -> str | None:
+    for name in profile.clients:
+        if name in claims:
+            _check_text(claims, name)
+            return str(claims[name])
+    if profile.clients:
+        raise _missing(profile.clients[0])
+    return None
+
+
+def _check_audience(
+    claims: Mapping[str, Any], rules: ClaimRules, client: str | None
+) -> None:
     """RFC 7519 section 4.1.3: a string or an array of strings."""
+    if rules.audiences is None and rules.profile.without_audience:
+        return
+    if "aud" not in claims:
+        raise _missing("aud")
+    value = claims["aud"]
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list) or not all(isinstance(a, str) for a in listed):
         raise TokenError(Reason.CLAIM_INVALID, "aud")
-    return frozenset(listed)
+    if rules.audiences is None or rules.audiences.isdisjoint(listed):
+        raise TokenError(Reason.AUDIENCE, "for another audience")
+    if rules.profile.audience_is_never_client and listed == [client]:
+        raise TokenError(Reason.TYPE, "aud is the client, as of an ID token")
 
 
 def _check_dates(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> None:
@@ -80,6 +151,8 @@ def _check_dates(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> No
 
 def _date(claims: Mapping[str, Any], name: str) -> float:
     """RFC 7519 section 2, NumericDate; a bool is a number only to Python."""
+    if name not in claims:
+        raise _missing(name)
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenError(Reason.CLAIM_INVALID, name)

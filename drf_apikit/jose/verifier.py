@@ -8,20 +8,18 @@ from drf_apikit.jose.algorithms import verify_signature
 from drf_apikit.jose.claims import ClaimRules, check_claims
 from drf_apikit.jose.compact import CompactToken
 from drf_apikit.jose.errors import Reason, TokenError
-from drf_apikit.jose.keys import KeySet
+from drf_apikit.jose.keys import MAX_KID, KeySet
 
 __all__ = ["Policy", "verify"]
 
-_MAX_KID: Final = 256
 #: Extensions that change what is signed or how (RFC 7515 section 4.1.11,
 #: RFC 7797, RFC 7516 section 4.1.3): none is understood, so all are refused.
 _REFUSED_MEMBERS: Final = ("crit", "b64", "zip")
-_TYPE: Final = "at+jwt"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one issuer's access tokens must be like (RFC 9068)."""
+    """What one issuer's access tokens must be like."""
 
     claims: ClaimRules
     algorithms: frozenset[str]
@@ -56,14 +54,17 @@ def _check_header(header: Mapping[str, Any], policy: Policy) -> tuple[str, str |
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in policy.algorithms:
         raise TokenError(Reason.ALGORITHM, "not in the allow-list")
-    if not _is_access_token(header.get("typ")):
-        raise TokenError(Reason.TYPE, f"typ is not {_TYPE}")
-    kid = header.get("kid", "")
-    if not isinstance(kid, str) or len(kid) > _MAX_KID:
+    if not _is_access_token(header, policy.claims.profile.types):
+        raise TokenError(Reason.TYPE, "typ is of another kind of token")
+    kid = header.get("kid")
+    if "kid" in header and not (isinstance(kid, str) and len(kid) <= MAX_KID):
         raise TokenError(Reason.HEADER, "unusable kid")
-    return algorithm, kid if "kid" in header else None
+    return algorithm, kid
 
 
-def _is_access_token(typ: object) -> bool:
-    """RFC 9068 section 2.1; a media type, so without regard to case."""
-    return isinstance(typ, str) and typ.lower().removeprefix("application/") == _TYPE
+def _is_access_token(header: Mapping[str, Any], types: frozenset[str | None]) -> bool:
+    """RFC 7515 section 4.1.9: a media type, so without regard to case."""
+    if "typ" not in header:
+        return None in types
+    typ = header["typ"]
+    return isinstance(typ, str) and typ.lower().removeprefix("application/") in types

@@ -1,12 +1,15 @@
 """The issuers that the settings trust."""
 
+import logging
+import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 from drf_apikit.conf import IssuerSettings, apikit_settings
 from drf_apikit.jose import (
+    PROFILES,
     CompactToken,
     KeySet,
     Policy,
@@ -15,22 +18,64 @@ from drf_apikit.jose import (
     verify,
 )
 from drf_apikit.jose.claims import ClaimRules
+from drf_apikit.jose.profiles import RFC9068
 from drf_apikit.oidc.jwks import KeyStore
 
-__all__ = ["Issuer", "find_issuer"]
+__all__ = ["Issuer", "KeySource", "find_issuer", "trusted_issuers"]
+
+logger = logging.getLogger(__name__)
+
+#: Whose log has a suggestion already.
+_SUGGESTED: Final[set[str]] = set()
+#: What another profile may see otherwise.
+_OF_PROFILE: Final = frozenset(
+    {Reason.TYPE, Reason.CLAIM_MISSING, Reason.CLAIM_INVALID, Reason.AUDIENCE}
+)
+
+
+class KeySource(Protocol):
+    """Where the keys of an issuer come from."""
+
+    def keys(self) -> KeySet:
+        """Give the keys.
+
+        Raises:
+            KeysUnavailableError: there are none.
+
+        """
+        ...
+
+    def refreshed(self, kid: str | None) -> KeySet:
+        """Give the keys after a look for one that is unknown, if one is due."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
+class _StaticKeys:
+    """Keys that the settings give."""
+
+    key_set: KeySet
+
+    def keys(self) -> KeySet:
+        return self.key_set
+
+    def refreshed(self, _kid: str | None) -> KeySet:
+        return self.key_set
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Issuer:
     """A trusted issuer: its rules, and where its keys come from."""
 
     name: str
     settings: IssuerSettings
     policy: Policy
-    keys: KeySet | KeyStore
+    source: KeySource
 
-    def verify(self, token: CompactToken, now: float) -> Mapping[str, Any]:
-        """Verify a token of this issuer and give its claims.
+    def verify(
+        self, token: CompactToken, now: float
+    ) -> tuple[Mapping[str, Any], KeySet]:
+        """Verify a token of this issuer; give its claims and the keys then.
 
         `now` is in seconds since the epoch. A key id that nobody has seen makes
         the issuer's keys be looked at again, since it may have rotated them.
@@ -40,14 +85,71 @@ class Issuer:
             KeysUnavailableError: it cannot be judged.
 
         """
-        if isinstance(self.keys, KeySet):
-            return verify(token, self.keys, self.policy, now)
+        keys = self.source.keys()
         try:
-            return verify(token, self.keys.keys(), self.policy, now)
+            return self._verify(token, keys, now), keys
         except TokenError as error:
             if error.reason is not Reason.KEY_UNKNOWN:
                 raise
-        return verify(token, self.keys.refreshed(), self.policy, now)
+        newer = self.source.refreshed(token.header.get("kid"))
+        if newer is keys:
+            raise TokenError(Reason.KEY_UNKNOWN, "no key with this kid")
+        return self._verify(token, newer, now), newer
+
+    def _verify(
+        self, token: CompactToken, keys: KeySet, now: float
+    ) -> Mapping[str, Any]:
+        try:
+            return verify(token, keys, self.policy, now)
+        except TokenError as error:
+            if error.reason in _OF_PROFILE:
+                self._suggest(token, keys, now)
+            raise
+
+    def _suggest(self, token: CompactToken, keys: KeySet, now: float) -> None:
+        """Tell the log once which preset fits a token that is good otherwise."""
+        if self.policy.claims.profile is not RFC9068 or self.name in _SUGGESTED:
+            return
+        for profile in PROFILES.values():
+            rules = replace(self.policy.claims, profile=profile)
+            try:
+                verify(token, keys, replace(self.policy, claims=rules), now)
+            except TokenError:
+                continue
+            _SUGGESTED.add(self.name)
+            logger.warning(
+                "Tokens of %s are refused, since they are not as in RFC 9068:"
+                " TOKEN_PROFILE %r would fit",
+                self.name,
+                profile.name,
+            )
+            return
+
+
+class _Registry:
+    """Issuers, built at first use, and again when the settings have changed."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all: a child of a fork has neither our threads nor our locks."""
+        self._lock = threading.Lock()
+        self._issuers: dict[str, Issuer] = {}
+
+    def find(self, name: str, settings: IssuerSettings) -> Issuer:
+        """Give the issuer with these settings."""
+        known = self._issuers.get(name)
+        if known is None or known.settings is not settings:
+            with self._lock:
+                known = self._issuers.get(name)
+                if known is None or known.settings is not settings:
+                    known = self._issuers[name] = _build(name, settings)
+        return known
+
+
+_REGISTRY: Final = _Registry()
+os.register_at_fork(after_in_child=_REGISTRY.reset)
 
 
 def find_issuer(name: object) -> Issuer:
@@ -60,16 +162,13 @@ def find_issuer(name: object) -> Issuer:
     settings = apikit_settings.authentication.issuers
     if not isinstance(name, str) or name not in settings:
         raise TokenError(Reason.ISSUER, "not a trusted issuer")
-    with _LOCK:
-        known = _ISSUERS.get(name)
-        if known is None or known.settings is not settings[name]:
-            known = _ISSUERS[name] = _build(name, settings[name])
-    return known
+    return _REGISTRY.find(name, settings[name])
 
 
-#: Built at first use, and again when the settings have changed.
-_ISSUERS: Final[dict[str, Issuer]] = {}
-_LOCK: Final = threading.Lock()
+def trusted_issuers() -> Mapping[str, Issuer]:
+    """Give all issuers of the settings by name."""
+    names = apikit_settings.authentication.issuers
+    return {name: find_issuer(name) for name in names}
 
 
 def _build(name: str, settings: IssuerSettings) -> Issuer:
@@ -79,6 +178,12 @@ def _build(name: str, settings: IssuerSettings) -> Issuer:
         clients=settings.clients,
         leeway=settings.leeway,
         max_lifetime=settings.max_lifetime,
+        ignore_confirmation=settings.insecure_ignore_confirmation,
+        profile=PROFILES[settings.token_profile],
     )
-    keys = settings.jwks or KeyStore(name, settings)
-    return Issuer(name, settings, Policy(rules, settings.algorithms), keys)
+    source: KeySource = (
+        KeyStore(name, settings)
+        if settings.jwks is None
+        else _StaticKeys(settings.jwks)
+    )
+    return Issuer(name, settings, Policy(rules, settings.algorithms), source)

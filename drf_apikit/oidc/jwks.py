@@ -82,7 +82,7 @@ class KeyStore:
         wait = 0 if usable else 2 * settings.fetch_timeout
         return fresh() or self._renew(_STALE, wait, fresh)
 
-    def refreshed(self) -> KeySet:
+    def refreshed(self, _kid: str | None = None) -> KeySet:
         """Give the keys after a look at the issuer's, if one is due.
 
         For a key id that is unknown: the issuer may have rotated its keys.
