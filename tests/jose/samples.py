@@ -20,14 +20,14 @@ change what they send.
     Upgrading Guide 25.0.0 (`sub` comes from a mapper; `nonce` was in access tokens and
     is again with a mapper); issue 34146 (header at+jwt).
 [4] The other claims; `client_id` is there for service accounts, and for users with a
-    mapper alone; refresh tokens are signed with HMAC unless the realm is made to differ.
+    mapper alone; refresh tokens are signed with HMAC, a realm may be set otherwise.
 [5] Access token claims reference; Optional claims reference; ID token claims reference.
 [6] The issuer of version 1; `sub` equals `oid` in an application's token.
 [7] Understanding the access token; Understanding the identity (ID) token; announcement
     of resource indicators; refresh tokens are opaque.
 [8] `version`; a machine's `sub` is its `client_id`.
-[9] Access Token Profiles (header, `azp` or `client_id`, `jti`, `gty`, `sub` of machines,
-    slash at the end of `iss`); ID Token Structure; Configure Back-Channel Logout.
+[9] Access Token Profiles (header, `azp` or `client_id`, `jti`, `gty`, machines, slash
+    at the end of `iss`); ID Token Structure; Configure Back-Channel Logout.
 [10] The header of logout tokens.
 [11] OpenID Connect & OAuth 2.0 API; refresh tokens are opaque.
 [12] A machine's `sub` is its `cid`; how the `jti` of access tokens starts.
@@ -558,7 +558,7 @@ _ENTRA_ACCESS: Final = (
     Sample(
         provider="entra",
         kind="access",
-        name="v2, application with idtyp and no role",
+        name="v2, application with idtyp",
         header=_JWT,
         claims={
             **_ENTRA_V2,
@@ -568,8 +568,10 @@ _ENTRA_ACCESS: Final = (
             "idtyp": "app",
             "oid": _ENTRA_ACCOUNT,
             "sub": _ENTRA_ACCOUNT,
+            "roles": ["Ledger.Read.All"],
         },
         client=_ENTRA_CLIENT,
+        scopes=_ENTRA_ROLES,
         subject=_ENTRA_ACCOUNT,
         is_of_client=True,
     ),
