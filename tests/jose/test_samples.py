@@ -147,8 +147,18 @@ def test_a_token_for_the_servers_of_okta_itself_is_for_no_api(
 @pytest.mark.parametrize(
     "sample", [s for s in ACCESS if s.provider == "entra" and s.is_of_client], ids=str
 )
-def test_an_application_that_was_given_no_role_is_refused(sample: Sample) -> None:
+def test_an_application_without_a_role_must_be_told_from_an_id_token(
+    sample: Sample,
+) -> None:
     """Entra signs a token for any application of the tenant that asks for one."""
-    claims = {name: value for name, value in sample.claims.items() if name != "roles"}
+    claims = {
+        name: value
+        for name, value in sample.claims.items()
+        if name not in {"roles", "idtyp"}
+    }
     error = refusal(sample.header, claims, PROFILES["entra"])
     assert error.reason is Reason.CLAIM_MISSING
+    named = verified(sample.header, {**claims, "idtyp": "app"}, PROFILES["entra"])
+    token = AccessToken(named, IssuerSettings(token_profile="entra"))
+    assert token.is_of_client
+    assert not token.scopes
