@@ -84,6 +84,8 @@ def _check_kind(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     for name in profile.foreign:
         if name in claims:
             raise TokenError(Reason.TYPE, f"{name} is of another kind of token")
+    if profile.evidence and not any(name in claims for name in profile.evidence):
+        raise _missing(" or ".join(profile.evidence))
     for name, values in profile.values.items():
         if name not in claims:
             raise _missing(name)
@@ -133,8 +135,8 @@ def _check_audience(
         raise TokenError(Reason.CLAIM_INVALID, "aud")
     if rules.audiences is None or rules.audiences.isdisjoint(listed):
         raise TokenError(Reason.AUDIENCE, "for another audience")
-    if rules.profile.audience_is_never_client and listed == [client]:
-        raise TokenError(Reason.TYPE, "aud is the client, as of an ID token")
+    if rules.profile.audience_is_never_client and client in listed:
+        raise TokenError(Reason.TYPE, "aud has the client, as of an ID token")
 
 
 def _check_dates(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> None:

@@ -16,6 +16,8 @@ Claims = Mapping[str, Any]
 #: Of ID tokens (OpenID Connect Core section 3.3.2.11, FAPI 1 part 2), of logout and
 #: other event tokens (RFC 8417 section 2.2), of DPoP proofs (RFC 9449 section 4.2).
 _FOREIGN: Final = ("at_hash", "c_hash", "s_hash", "events", "htm", "htu", "ath")
+#: Where a provider that is another one says what kind of token it is.
+_KINDS: Final = ("typ", "token_use", "token_type")
 
 
 def _is_subject(claims: Claims, client: str | None) -> bool:
@@ -30,9 +32,9 @@ class TokenProfile:
     `types` are the values of the header `typ`, in lower case and without
     `application/`; None stands for a token without one. `required` are claims
     besides `iss`, `exp`, `iat` and the subject; of `clients`, claims that name the
-    client, one must be there unless there are none to look at. `values` are claims
-    that must be there and say one of a few things; `foreign` those of tokens of
-    another kind.
+    client, one must be there unless there are none to look at, and so of `evidence`.
+    `values` are claims that must be there and say one of a few things; `foreign` those
+    of tokens of another kind.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TokenProfile:
     scopes: tuple[str, ...] = ("scope",)
     subject: str = "sub"
     numeric_subject: bool = False
+    evidence: tuple[str, ...] = ()
     values: Mapping[str, frozenset[str]] = field(default_factory=dict)
     foreign: tuple[str, ...] = _FOREIGN
     #: ID tokens are for their client (OpenID Connect Core section 2).
@@ -119,7 +122,8 @@ _PRESETS: Final = (
         clients=("azp", "appid"),
         # Roles of a user's token are the user's; those of an application its own.
         scopes=("scp", "roles"),
-        foreign=(*_FOREIGN, "nonce"),
+        evidence=("scp", "roles", "idtyp"),
+        foreign=(*_FOREIGN, *_KINDS, "nonce"),
         is_of_client=_is_entra_app,
     ),
     TokenProfile(
@@ -135,7 +139,7 @@ _PRESETS: Final = (
         name="auth0",
         types=frozenset({"jwt", "at+jwt"}),
         clients=("azp", "client_id"),
-        foreign=(*_FOREIGN, "nonce"),
+        foreign=(*_FOREIGN, *_KINDS, "nonce"),
         audience_is_never_client=True,
         is_of_client=_is_auth0_machine,
     ),
@@ -145,7 +149,7 @@ _PRESETS: Final = (
         required=("jti", "scp"),
         clients=("cid",),
         scopes=("scp",),
-        foreign=(*_FOREIGN, "nonce"),
+        foreign=(*_FOREIGN, *_KINDS, "nonce"),
         audience_is_never_client=True,
     ),
 )

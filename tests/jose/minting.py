@@ -59,9 +59,13 @@ KEY_OF: Final[Mapping[str, str]] = {
     "ES384": "P-384",
     "ES512": "P-521",
     "EdDSA": "Ed25519",
+    "Ed25519": "Ed25519",
 }
 
-_PRIMITIVES: Final[Mapping[str, Algorithm]] = get_default_algorithms()
+_PRIMITIVES: Final[Mapping[str, Algorithm]] = {
+    **get_default_algorithms(),
+    "Ed25519": get_default_algorithms()["EdDSA"],
+}
 
 
 _CURVES: Final[Mapping[str, ec.EllipticCurve]] = {

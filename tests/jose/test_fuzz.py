@@ -122,7 +122,8 @@ def accepted_by_pyjwt(token: str, leeway: int) -> bool:
 
 
 @given(
-    algorithms,
+    # PyJWT does not know this name.
+    algorithms.filter(lambda name: name != "Ed25519"),
     st.dictionaries(st.sampled_from(PARAMETERS), plausible_parameters, max_size=1),
     st.dictionaries(st.sampled_from(REGISTERED), plausible_claims, max_size=1),
     st.dictionaries(st.sampled_from(["exp", "iat", "nbf"]), offsets, max_size=2),

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc.jwk import JWKRegistry
 
 from drf_apikit.jose.errors import KeySetError, Reason, TokenError
 from drf_apikit.jose.keys import MAX_KEYS, KeySet, parse_key_set
@@ -55,7 +56,8 @@ def test_a_key_is_read_for_what_it_can_do(algorithm: str) -> None:
     keys = parse(public_jwk(kind))
     assert keys.dropped == ()
     assert select(keys, kind, algorithm) == private_key(kind).public_key()
-    assert keys.keys[0].algorithms == (RSA if kind == "RSA" else {algorithm})
+    fitting = {name for name in KEY_OF if KEY_OF[name] == kind}
+    assert keys.keys[0].algorithms == fitting
 
 
 @pytest.mark.compliance("RFC 8725", "3.5")
@@ -204,10 +206,48 @@ def test_a_key_without_a_kid_serves_tokens_without_one() -> None:
 
 
 @pytest.mark.compliance("RFC 7517", "4.5")
-@pytest.mark.parametrize("second", ["P-256", "other P-256", "RSA"])
-def test_a_kid_that_names_two_keys_names_none(second: str) -> None:
-    keys = parse(public_jwk("P-256", kid="a"), public_jwk(second, kid="a"))
+def test_a_kid_that_names_two_keys_for_one_algorithm_names_none() -> None:
+    keys = parse(public_jwk("P-256", kid="a"), public_jwk("other P-256", kid="a"))
     assert refusal(keys, "a") is Reason.KEY_UNFIT
+
+
+@pytest.mark.compliance("RFC 7517", "4.5")
+@pytest.mark.parametrize("kid", ["a", None])
+def test_a_kid_may_name_keys_of_several_kinds(kid: str | None) -> None:
+    keys = parse(public_jwk("P-256", kid="a"), public_jwk("RSA", kid="a"))
+    assert keys.select(kid, "ES256") is keys.keys[0]
+    assert keys.select(kid, "PS256") is keys.keys[1]
+
+
+@pytest.mark.parametrize("kid", ["a", None])
+def test_one_key_may_be_published_twice(kid: str | None) -> None:
+    jwk = public_jwk("RSA", kid="a")
+    keys = parse({**jwk, "alg": "RS256"}, {**jwk, "alg": "PS256"}, jwk)
+    assert keys.select(kid, "RS256") is keys.keys[0]
+    assert keys.select(kid, "PS256") is keys.keys[1]
+    assert keys.select(kid, "PS512") is keys.keys[2]
+
+
+@pytest.mark.compliance("RFC 7638", "3.1")
+def test_a_thumbprint_names_a_key() -> None:
+    """The example of that section."""
+    modulus = (
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR"
+        "1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0"
+        "h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91"
+        "CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44"
+        "-csFCur-kEgU8awapJzKnqDKgw"
+    )
+    jwk = {"kty": "RSA", "n": modulus, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"}
+    (key,) = parse(jwk).keys
+    assert key.thumbprint == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+
+@pytest.mark.parametrize("kind", ["RSA", "P-256", "P-384", "P-521", "Ed25519"])
+def test_a_thumbprint_is_that_of_joserfc(kind: str) -> None:
+    jwk = public_jwk(kind)
+    (key,) = parse({**jwk, "kid": "another", "use": "sig"}).keys
+    assert key.thumbprint == JWKRegistry.import_key(jwk).thumbprint()
 
 
 def test_no_more_than_a_hundred_keys_are_looked_at() -> None:
