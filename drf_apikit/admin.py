@@ -42,13 +42,21 @@ else:
 
 @admin.register(ExternalIdentity)
 class ExternalIdentityAdmin(_IdentityAdmin):
-    """Who is whom at which issuer."""
+    """Who is whom at which issuer: to add, to read and to delete."""
 
     list_display = ("subject", "issuer", "user", "created_at")
     list_filter = ("issuer",)
     list_select_related = ("user",)
     search_fields = ("subject",)
     raw_id_fields = ("user",)
+    fields = ("issuer", "subject", "user", "created_at")
+    readonly_fields = ("created_at",)
+
+    def has_change_permission(
+        self, _request: HttpRequest, _obj: ExternalIdentity | None = None
+    ) -> bool:
+        """Refuse: another subject or user would be another identity."""
+        return False
 
 
 @admin.register(IdempotencyRecord)

@@ -8,8 +8,14 @@ __all__ = ["principal_of"]
 
 
 def principal_of(request: Request) -> tuple[str, ...] | None:
-    """Tell who asks: a user of this project, or the client of a token; else None."""
+    """Tell who asks: a user of this project, or the client of a token; else None.
+
+    A principal that is no row may say itself who it is, in `drf_apikit_caller`.
+    """
     user, auth = request.user, request.auth
+    told: tuple[str, ...] | None = getattr(user, "drf_apikit_caller", None)
+    if told is not None:
+        return told
     if getattr(user, "pk", None) is not None:
         return ("user", _kind(user), str(user.pk))
     issuer, client = getattr(auth, "issuer", None), getattr(auth, "client_id", None)

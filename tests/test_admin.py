@@ -319,15 +319,20 @@ def test_a_database_that_is_busy(
     assert connection.is_usable()
 
 
-def test_identities_can_be_edited(root: Client) -> None:
+def test_identities_can_be_added_and_read(root: Client) -> None:
     user = User.objects.create(username="ada")
     data = {"issuer": "https://a.test", "subject": "s-1", "user": user.pk}
-    added = root.post(page("externalidentity", "add"), data)
-    assert added.status_code == 302
+    add = page("externalidentity", "add")
+    assert root.post(add, data).status_code == 302
     identity = ExternalIdentity.objects.get(user=user)
     listed = root.get(page("externalidentity", "changelist"), {"q": "s-1"})
     assert "https://a.test" in listed.content.decode()
     url = page("externalidentity", "change", identity.pk)
-    assert root.post(url, {**data, "subject": "s-2"}).status_code == 302
-    identity.refresh_from_db()
-    assert identity.subject == "s-2"
+    shown = root.get(url).content.decode()
+    assert ("s-1" in shown, identity.digest in shown) == (True, False)
+    assert root.post(url, {**data, "subject": "s-2"}).status_code == 403
+    # The other user's name is not hers twice.
+    again = root.post(add, {**data, "user": User.objects.get(username="root").pk})
+    text = "External identity with this Issuer and Subject already exists."
+    assert text in again.content.decode()
+    assert ExternalIdentity.objects.get().user == user

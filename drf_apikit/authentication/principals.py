@@ -1,26 +1,35 @@
-"""Who is calling: a verified token, and the user or client behind it."""
+"""Who is calling: the user or the machine client behind a verified token."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from django.contrib.auth.models import Group, Permission
+from django.db.models.manager import EmptyManager
+
+from drf_apikit.authentication.grants import apply_grants
 from drf_apikit.authentication.token import AccessToken
-from drf_apikit.models import ExternalIdentity
+from drf_apikit.authentication.users import enrol, find_identity, local_user
+from drf_apikit.models.identities import identity_digest
 
 __all__ = ["ClientPrincipal", "resolve_principal"]
+
+_NO_GROUPS: Final = EmptyManager(Group)
+_NO_PERMISSIONS: Final = EmptyManager(Permission)
 
 
 @dataclass(frozen=True, slots=True)
 class ClientPrincipal:
     """A machine client without a user in this project, as `request.user`.
 
-    It is authenticated and has no rights but the scopes of its token.
+    It is authenticated and has no rights but the scopes of its token: Django's
+    permissions belong to users. Two of them are equal if they are one client of one
+    issuer.
     """
 
     issuer: str
     client_id: str
 
-    pk: ClassVar[None] = None
-    id: ClassVar[None] = None
     is_authenticated: ClassVar[bool] = True
     is_anonymous: ClassVar[bool] = False
     is_active: ClassVar[bool] = True
@@ -28,32 +37,76 @@ class ClientPrincipal:
     is_superuser: ClassVar[bool] = False
 
     def __str__(self) -> str:
-        return self.get_username()
+        return self.client_id
+
+    @property
+    def pk(self) -> str:
+        """A text that no other client has, and no user: throttles count by it."""
+        return f"client-{identity_digest(self.issuer, self.client_id)}"
+
+    id = pk
+
+    @property
+    def drf_apikit_caller(self) -> tuple[str, str, str]:
+        """What `callers.principal_of` tells of it."""
+        return ("client", self.issuer, self.client_id)
+
+    @property
+    def username(self) -> str:
+        """The client's name, for logs."""
+        return self.client_id
 
     def get_username(self) -> str:
         """Name the client for logs."""
         return self.client_id
 
-    def has_perm(self, *_: object, **__: object) -> bool:
-        """Refuse: Django's permissions belong to users."""
+    @property
+    def groups(self) -> Any:
+        """No groups."""
+        return _NO_GROUPS
+
+    @property
+    def user_permissions(self) -> Any:
+        """No permissions."""
+        return _NO_PERMISSIONS
+
+    def get_all_permissions(self, _obj: object = None) -> set[str]:
+        """Give none."""
+        return set()
+
+    get_user_permissions = get_group_permissions = get_all_permissions
+
+    def has_perm(self, _perm: str, _obj: object = None) -> bool:
+        """Refuse."""
         return False
 
-    has_perms = has_module_perms = has_perm
+    def has_perms(self, perm_list: Iterable[str], _obj: object = None) -> bool:
+        """Refuse, unless nothing is asked for."""
+        return not list(perm_list)
+
+    def has_module_perms(self, _app_label: str) -> bool:
+        """Refuse."""
+        return False
 
 
 def resolve_principal(token: AccessToken) -> Any:
-    """Find the user by (issuer, subject), in one query.
+    """Find out whose the token is, by the `USERS` of its issuer; None refuses it.
 
-    A machine client that is nobody here (`sub` equals `client_id`, RFC 9068
-    section 2.2) is a `ClientPrincipal`. None means that the token is refused.
+    A subject that has been seen before takes one query. So does a machine client:
+    it may have been given a user by hand, and one that is deactivated keeps it out.
+    Otherwise it is a `ClientPrincipal`, never gets a user made or matched, and where
+    subjects are primary keys nothing is asked at all: its name is none of them,
+    though it may look like one.
     """
-    rows = ExternalIdentity.objects.select_related("user").filter(
-        issuer=token.issuer, subject=token.subject
-    )
-    for row in rows:
-        # A collation may have found what differs in case or trailing space.
-        if (row.issuer, row.subject) == (token.issuer, token.subject):
-            return row.user if row.user.is_active else None
-    if token.is_of_client:
-        return ClientPrincipal(token.issuer, str(token.client_id))
-    return None
+    client = ClientPrincipal(token.issuer, str(token.client_id))
+    if token.settings.users == "local":
+        return client if token.is_of_client else local_user(token.subject)
+    identity = find_identity(token)
+    if identity is None:
+        if token.is_of_client:
+            return client
+        identity = enrol(token)
+    if identity is None or not identity.user.is_active:
+        return None
+    apply_grants(token, identity)
+    return identity.user

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import drf_apikit.models.idempotency
+import drf_apikit.models.identities
 
 
 class Migration(migrations.Migration):
@@ -88,11 +89,35 @@ class Migration(migrations.Migration):
                         verbose_name="ID",
                     ),
                 ),
+                (
+                    "digest",
+                    drf_apikit.models.identities.IdentityDigest(
+                        editable=False,
+                        max_length=64,
+                        unique=True,
+                        verbose_name="digest",
+                    ),
+                ),
                 ("issuer", models.CharField(max_length=255, verbose_name="issuer")),
                 ("subject", models.CharField(max_length=255, verbose_name="subject")),
                 (
                     "created_at",
                     models.DateTimeField(auto_now_add=True, verbose_name="created at"),
+                ),
+                (
+                    "grants",
+                    models.CharField(
+                        default="",
+                        editable=False,
+                        max_length=64,
+                        verbose_name="digest of grants",
+                    ),
+                ),
+                (
+                    "grants_issued_at",
+                    models.FloatField(
+                        editable=False, null=True, verbose_name="grants issued at"
+                    ),
                 ),
                 (
                     "user",
@@ -108,11 +133,6 @@ class Migration(migrations.Migration):
                 "verbose_name": "external identity",
                 "verbose_name_plural": "external identities",
                 "db_table": "drf_apikit_identity",
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("issuer", "subject"), name="drf_apikit_identity_unique"
-                    )
-                ],
             },
         ),
     ]

@@ -83,11 +83,13 @@ def test_a_subject_that_nobody_has_is_refused(
 
 @pytest.mark.django_db
 @pytest.mark.compliance("RFC 9068", "2.2")
-def test_a_machine_client_needs_no_user(sign_in: SignIn) -> None:
+def test_a_machine_client_needs_no_user(
+    oidc_issuer: InMemoryIssuer, sign_in: SignIn
+) -> None:
     response = sign_in("robot", client_id="robot").get("/me/")
     assert response.json() == {
         "user": "robot",
-        "pk": None,
+        "pk": ClientPrincipal(oidc_issuer.issuer, "robot").pk,
         "kind": "ClientPrincipal",
         "client": "robot",
     }

@@ -1,0 +1,223 @@
+"""The user behind a token: found, linked by an e-mail address, or made."""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, router, transaction
+from django.db.models import EmailField
+
+from drf_apikit.authentication.attempts import again_if_hindered, seen_from_apart
+from drf_apikit.authentication.token import AccessToken
+from drf_apikit.models import ExternalIdentity
+from drf_apikit.models.identities import identity_digest
+
+__all__ = ["enrol", "find_identity", "local_user", "verified_email"]
+
+logger = logging.getLogger(__name__)
+
+#: A domain that is nobody's (RFC 2606 section 2), for names that must be addresses.
+_NOBODY: Final = "@identity.invalid"
+
+
+def find_identity(token: AccessToken, alias: str | None = None) -> Any:
+    """Give the identity of a token with its user, in one query; None without.
+
+    A user whom the default manager hides is not found.
+    """
+    digest = identity_digest(token.issuer, token.subject)
+    rows = ExternalIdentity.objects.using(alias).select_related("user")
+    rows = rows.filter(digest=digest)
+    users = get_user_model()._default_manager.using(alias)
+    if users.query.has_filters():
+        rows = rows.filter(user__in=users)
+    for row in rows:
+        # Raw SQL can change a row and leave its digest.
+        if (row.issuer, row.subject) == (token.issuer, token.subject):
+            return row
+    return None
+
+
+def local_user(subject: str) -> Any:
+    """Give the active user with that primary key, in one query; None without.
+
+    What is no primary key as Python writes it is nobody's.
+    """
+    model: Any = get_user_model()
+    field = model._meta.pk
+    while field.remote_field:
+        field = field.target_field
+    try:
+        key = field.to_python(subject)
+        field.run_validators(key)
+    except ValidationError:
+        return None
+    # " 1", "+1" and "1_0" are numbers to Python, and PostgreSQL takes no NUL.
+    if str(key) != subject or not subject.isprintable():
+        return None
+    user = model._default_manager.filter(pk=key).first()
+    return user if user is not None and user.is_active else None
+
+
+def enrol(token: AccessToken) -> ExternalIdentity | None:
+    """Make the identity of a subject that nobody knows, as far as `USERS` allows.
+
+    With `MATCH_VERIFIED_EMAIL` it is linked to the user with that e-mail address.
+    Otherwise, with `USERS` "create", a user is made: its name is random, since a
+    name out of a claim could be one that somebody has taken or will look for. Of
+    concurrent requests one does this, and the others find what it has made.
+    """
+    settings = token.settings
+    if settings.users != "create" and not settings.match_verified_email:
+        return None
+    alias = router.db_for_write(ExternalIdentity)
+    try:
+        return again_if_hindered(lambda: _enrolled(token, alias), alias)
+    except IntegrityError:
+        found: ExternalIdentity | None = _made_meanwhile(token, alias)
+        if found is None:
+            # The database's own words may have the address in them.
+            logger.warning("A user of %s collides with what is there", token.issuer)
+        return found
+
+
+def verified_email(claims: Mapping[str, Any]) -> str | None:
+    """Give the e-mail address if the issuer says that it has verified it.
+
+    `email_verified` has to be the JSON value true. Providers that send the text
+    "true" are not believed, since others of them send "false".
+    """
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(email, str):
+        return None
+    try:
+        validate_email(email)
+    except ValidationError:
+        return None
+    return email if email.isprintable() else None
+
+
+def _enrolled(token: AccessToken, alias: str) -> ExternalIdentity | None:
+    email = verified_email(token.claims)
+    found: list[Any] = []
+    with transaction.atomic(using=alias):
+        if token.settings.match_verified_email and email is not None:
+            found = _with_email(email, alias)
+        if found:
+            user = _linkable(found, token, alias)
+        else:
+            user = _made(email, alias) if token.settings.users == "create" else None
+        if user is None:
+            return None
+        identity = ExternalIdentity.objects.using(alias).create(
+            issuer=token.issuer, subject=token.subject, user=user
+        )
+    done = "Linked to a user by e-mail" if found else "Made a user"
+    logger.info("%s: %s is %s", done, identity.digest, user.pk)
+    return identity
+
+
+def _made_meanwhile(token: AccessToken, alias: str) -> Any:
+    found = find_identity(token, alias)
+    if found is None:
+        found = seen_from_apart(lambda: find_identity(token, alias), alias)
+    return found
+
+
+def _email_field() -> str | None:
+    """Name the field of the user model that holds the address, if there is one."""
+    model: Any = get_user_model()
+    name: str = model.get_email_field_name()
+    return name if name in {field.name for field in model._meta.fields} else None
+
+
+def _with_email(email: str, alias: str) -> list[Any]:
+    """Give all users with an address, active or not."""
+    name = _email_field()
+    if name is None:
+        return []
+    users = get_user_model()._default_manager.using(alias)
+    users = users.filter(**{f"{name}__iexact": email})
+    return [user for user in users if _is_same(getattr(user, name), email)]
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Compare without the case of ASCII alone.
+
+    To a database, and to Python, a letter of another alphabet may be the upper case
+    of an ASCII one: an address with it is somebody else's.
+    """
+    return one.encode().lower() == other.encode().lower()
+
+
+def _linkable(found: list[Any], token: AccessToken, alias: str) -> Any:
+    """Give the one user whom an e-mail address may link; None refuses the token.
+
+    Never one who is staff or a superuser: whoever makes an issuer call an address
+    verified, by a mistake of the issuer or an address that changed hands, would take
+    over the account, and with it the admin. Never one who has an identity at that
+    issuer already: the address has been given to somebody else since. These are
+    linked by hand, if at all.
+    """
+    # Of two subjects with one address, the second sees what the first has done.
+    rows = get_user_model()._base_manager.using(alias).select_for_update()
+    users = list(rows.filter(pk__in=[user.pk for user in found]))
+    reason = _why_not(users, token, alias)
+    if reason is None:
+        return users[0]
+    keys = ", ".join(str(user.pk) for user in users)
+    logger.warning("Nobody linked by e-mail: %s (%s)", reason, keys)
+    return None
+
+
+def _why_not(users: list[Any], token: AccessToken, alias: str) -> str | None:
+    if len(users) != 1:
+        return f"{len(users)} users have the address"
+    user = users[0]
+    if not user.is_active:
+        return "the user is not active"
+    if getattr(user, "is_staff", False) or getattr(user, "is_superuser", False):
+        return "the user is staff"
+    own = ExternalIdentity.objects.using(alias).filter(user=user, issuer=token.issuer)
+    return "the user has another identity there" if own.exists() else None
+
+
+def _made(email: str | None, alias: str) -> Any:
+    """Make a user by `create_user` of the default manager; None if it refuses."""
+    model: Any = get_user_model()
+    manager = model._default_manager.db_manager(alias)
+    values = {model.USERNAME_FIELD: _name(model), **_address(model, email)}
+    try:
+        user = manager.create_user(password=None, **values)
+    except (TypeError, ValueError):
+        logger.exception("create_user() wants what no token gives")
+        return None
+    if user.has_usable_password():
+        user.set_unusable_password()
+        user.save(using=alias, update_fields=["password"])
+    return user
+
+
+def _name(model: Any) -> str:
+    """Give a name that is nobody's, and that nobody can foresee."""
+    field = model._meta.get_field(model.USERNAME_FIELD)
+    name = uuid.uuid4().hex
+    if isinstance(field, EmailField):
+        return f"{name}{_NOBODY}"
+    return name[: field.max_length]
+
+
+def _address(model: Any, email: str | None) -> dict[str, str]:
+    """Give the value of the field for the address, if it takes it."""
+    name = _email_field()
+    if email is None or name is None or name == model.USERNAME_FIELD:
+        return {}
+    try:
+        model._meta.get_field(name).run_validators(email)
+    except ValidationError:
+        return {}
+    return {name: email}
