@@ -34,9 +34,7 @@ class IssuerSettings:
     """One entry of `ISSUERS` in the section `AUTHENTICATION`."""
 
     audience: frozenset[str] | None = setting(
-        kinds.optional(
-            kinds.strings("the identifier of this API at the issuer, or a list of them")
-        ),
+        kinds.strings("the identifier of this API at the issuer, or a list of them"),
         "What `aud` of a token must contain (RFC 9068 section 4). Mandatory, but for a"
         " profile whose tokens have none: there `CLIENTS` will do.",
         default=None,

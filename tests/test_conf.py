@@ -126,7 +126,14 @@ CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
         ),
         "fetch_timeout": (1, 1, [0, 31, None, True, 1.5, "1"]),
         "jwks_lifetime": (60, 60, [59, 86_401, None, True, "60"]),
+        "jwks_stale_lifetime": (60, 60, [59, 30 * 86_400 + 1, None, True, "60"]),
         "cache": ("other", "other", ["", None, 7, ["default"]]),
+        "transport": (
+            "tests.app.transport",
+            "tests.app.transport",
+            [None, "", "transport", "a-b.c", 7],
+        ),
+        "token_cache_size": (1, 1, [-1, 1_000_001, None, True, "1", 1.0]),
     },
 }
 ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
@@ -175,6 +182,18 @@ ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
     "leeway": (0, 0, [-1, 301, None, True, 1.5, "30"]),
     "max_lifetime": (60, 60, [0, 366 * 86_400 + 1, True, 1.5, "60"]),
     "insecure_loopback_http": (True, True, [1, 0, None, "yes"]),
+    "insecure_ignore_confirmation": (True, True, [1, 0, None, "yes"]),
+    "token_profile": ("entra", "entra", ["", "Entra", "jwt", None, 7, ["entra"]]),
+    "scope_claim": ("permissions", "permissions", ["", 7, ["scp"]]),
+    "users": ("create", "create", ["", "CREATE", None, 7]),
+    "match_verified_email": (True, True, [1, 0, None, "yes"]),
+    "groups_claim": ("realm_access.roles", "realm_access.roles", ["", 7, ["roles"]]),
+    "groups": (
+        {},
+        {},
+        [None, ["admin"], "admin", {"admin": 7}, {7: "admin"}, {"": "a"}, {"a": ""}],
+    ),
+    "staff": (None, None, ["", [], [7], {"a": "b"}, True]),
 }
 #: Whose default is something that the other column cannot hold.
 OPTIONAL = {
@@ -185,6 +204,9 @@ OPTIONAL = {
     "jwks",
     "jwks_uri",
     "max_lifetime",
+    "groups_claim",
+    "scope_claim",
+    "staff",
 }
 
 
@@ -392,7 +414,62 @@ def test_an_audience_is_mandatory() -> None:
             read("AUTHENTICATION")
     assert fault.code == "missing"
     assert fault.setting == f"{ISSUERS_PATH}[{ISSUER!r}]['AUDIENCE']"
-    assert fault.hint.startswith("What `aud` of a token must contain.")
+    assert fault.hint == "Set AUDIENCE, or a token for another API would do here."
+
+
+CLAIM = "Name the claim whose values GROUPS and STAFF map."
+LOCAL = "Users of this project keep the rights that they have here: remove it."
+
+
+@pytest.mark.parametrize(
+    ("entry", "key", "hint"),
+    [
+        pytest.param(
+            {"TOKEN_PROFILE": "cognito"},
+            "AUDIENCE",
+            "Set AUDIENCE or CLIENTS, or a token for another API would do here.",
+            id="no-client",
+        ),
+        pytest.param(
+            {"CLIENTS": ["shop"]},
+            "AUDIENCE",
+            "Set AUDIENCE, or a token for another API would do here.",
+            id="clients-alone",
+        ),
+        pytest.param(
+            {"AUDIENCE": "api", "GROUPS": {"a": "b"}},
+            "GROUPS_CLAIM",
+            CLAIM,
+            id="groups",
+        ),
+        pytest.param(
+            {"AUDIENCE": "api", "STAFF": ["a"]}, "GROUPS_CLAIM", CLAIM, id="staff"
+        ),
+        pytest.param(
+            {"AUDIENCE": "api", "USERS": "local", "MATCH_VERIFIED_EMAIL": True},
+            "MATCH_VERIFIED_EMAIL",
+            LOCAL,
+            id="local-email",
+        ),
+        pytest.param(
+            {"AUDIENCE": "api", "USERS": "local", "GROUPS_CLAIM": "groups"},
+            "GROUPS_CLAIM",
+            LOCAL,
+            id="local-groups",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_a_fault(
+    entry: dict[str, Any], key: str, hint: str
+) -> None:
+    (fault,) = faults_of({"AUTHENTICATION": {"ISSUERS": {ISSUER: entry}}})
+    assert fault.setting == f"{ISSUERS_PATH}[{ISSUER!r}][{key!r}]"
+    assert fault.hint == hint
+
+
+def test_clients_will_do_where_tokens_have_no_audience() -> None:
+    entry = {"TOKEN_PROFILE": "cognito", "CLIENTS": ["shop"]}
+    assert faults_of({"AUTHENTICATION": {"ISSUERS": {ISSUER: entry}}}) == []
 
 
 @pytest.mark.parametrize("raw", [None, [], "api", 7], ids=repr)

@@ -12,7 +12,7 @@ from drf_apikit.conf import apikit_settings
 from drf_apikit.jose import KeySet, TokenError, parse_compact
 from drf_apikit.oidc.issuers import Issuer, find_issuer
 
-__all__ = ["VerifiedToken", "verify_token"]
+__all__ = ["CACHE", "VerifiedToken", "forget", "verify_token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class _Entry:
 def verify_token(text: str, now: float) -> VerifiedToken:
     """Verify the text of an access token.
 
-    `now` is in seconds since the epoch. With `TOKEN_CACHE_SIZE` a token that this
+    `now` is in seconds since the epoch. With `TOKENCACHE_SIZE` a token that this
     process has verified is good until its `exp`, the next look at the issuer's keys
     or the next change of the settings, whichever comes first.
 
@@ -49,12 +49,12 @@ def verify_token(text: str, now: float) -> VerifiedToken:
         return _verify(text, now)[0]
     # A digest rather than the token, which must not be found in memory.
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    entry = _CACHE.get(digest)
+    entry = CACHE.get(digest)
     if entry is not None and _is_good(entry, now):
         return entry.token
     token, keys = _verify(text, now)
     until = token.claims["exp"] + token.issuer.settings.leeway
-    _CACHE.put(digest, _Entry(token, keys, now, until), size)
+    CACHE.put(digest, _Entry(token, keys, now, until), size)
     return token
 
 
@@ -89,23 +89,24 @@ class _Cache:
 
     def reset(self) -> None:
         """Begin anew: a child of a fork may find the lock held by nobody."""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
 
     def get(self, digest: bytes) -> _Entry | None:
-        with self._lock:
+        with self.lock:
             entry = self._entries.get(digest)
             if entry is not None:
                 self._entries.move_to_end(digest)
             return entry
 
     def put(self, digest: bytes, entry: _Entry, size: int) -> None:
-        with self._lock:
+        with self.lock:
             self._entries[digest] = entry
             self._entries.move_to_end(digest)
             while len(self._entries) > size:
                 self._entries.popitem(last=False)
 
 
-_CACHE: Final = _Cache()
-os.register_at_fork(after_in_child=_CACHE.reset)
+CACHE: Final = _Cache()
+forget = CACHE.reset
+os.register_at_fork(after_in_child=forget)

@@ -5,9 +5,24 @@ from django.test import override_settings
 
 from drf_apikit.jose import Policy, Reason, TokenError, parse_compact
 from drf_apikit.jose.claims import ClaimRules
-from drf_apikit.oidc import Issuer, KeysUnavailableError, find_issuer
+from drf_apikit.oidc import (
+    Issuer,
+    KeysUnavailableError,
+    find_issuer,
+    issuers,
+    trusted_issuers,
+)
 from drf_apikit.testing import InMemoryIssuer
-from tests.jose.minting import AUDIENCE, ISSUER, NOW, POLICY, mint, public_jwk
+from tests.jose.minting import (
+    AUDIENCE,
+    CLAIMS,
+    HEADER,
+    ISSUER,
+    NOW,
+    POLICY,
+    mint,
+    public_jwk,
+)
 from tests.oidc.provider import Provider
 
 STATIC = {"AUDIENCE": AUDIENCE, "JWKS": {"keys": [public_jwk("P-256")]}}
@@ -108,10 +123,12 @@ def test_a_rotation_is_seen_with_the_first_token(
     assert refusal(issuer, provider.token()) is Reason.KEY_UNKNOWN
 
 
-def test_unknown_keys_cost_one_more_fetch(provider: Provider, issuer: Issuer) -> None:
+def test_unknown_keys_cost_three_more_fetches_a_minute(
+    provider: Provider, issuer: Issuer
+) -> None:
     for kind in ("RSA", "P-384", "Ed25519") * 30:
         assert refusal(issuer, provider.token(kind)) is Reason.KEY_UNKNOWN
-    assert provider.fetches == 2
+    assert provider.fetches == 1 + 3
     assert judge(issuer, provider.token())["sub"] == "alice"
 
 
@@ -134,3 +151,75 @@ def test_without_keys_a_token_is_not_judged(provider: Provider, issuer: Issuer) 
 def test_an_issuer_cannot_speak_for_another(provider: Provider, issuer: Issuer) -> None:
     other = InMemoryIssuer(issuer="https://other.test")
     assert refusal(issuer, provider.token(iss=other.issuer)) is Reason.ISSUER
+
+
+@pytest.fixture
+def unsuggested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issuers, "_SUGGESTED", set())
+
+
+KEYCLOAK = {
+    "client_id": None,
+    "azp": "shop",
+    "typ": "Bearer",
+}
+
+
+@pytest.mark.usefixtures("unsuggested")
+def test_a_refusal_says_once_which_profile_would_fit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = mint({**HEADER, "typ": "JWT"}, {**CLAIMS, **KEYCLOAK})
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
+        for _ in range(3):
+            assert refusal(find_issuer(ISSUER), token) is Reason.TYPE
+    (told,) = caplog.messages
+    assert told.startswith(f"Tokens of {ISSUER} are refused, since they are not as in")
+    assert told.endswith(" RFC 9068: TOKEN_PROFILE 'keycloak' would fit")
+    assert token not in caplog.text
+
+
+@pytest.mark.usefixtures("unsuggested")
+@pytest.mark.parametrize(
+    ("header", "claims"),
+    [
+        pytest.param({}, {"aud": "another"}, id="for another API"),
+        pytest.param({"typ": "JWT"}, {"exp": 0}, id="expired"),
+        pytest.param({"typ": "JWT"}, {"nonce": "n"}, id="an ID token"),
+        pytest.param({"typ": "JWT", "kid": "P-384"}, {}, id="not signed by it"),
+    ],
+)
+def test_nothing_is_suggested_for_a_token_that_is_not_good(
+    caplog: pytest.LogCaptureFixture, header: dict[str, Any], claims: dict[str, Any]
+) -> None:
+    token = mint({**HEADER, **header}, {**CLAIMS, "client_id": None, **claims})
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
+        refusal(find_issuer(ISSUER), token)
+    assert caplog.messages == []
+
+
+@pytest.mark.usefixtures("unsuggested")
+def test_nothing_is_suggested_where_a_profile_was_chosen(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = mint({**HEADER, "typ": "JWT"}, {**CLAIMS, **KEYCLOAK})
+    entry = {**STATIC, "TOKEN_PROFILE": "okta"}
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: entry})):
+        assert refusal(find_issuer(ISSUER), token) is Reason.TYPE
+    assert caplog.messages == []
+
+
+def test_all_trusted_issuers_can_be_had() -> None:
+    other = "https://other.test"
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC, other: STATIC})):
+        assert set(trusted_issuers()) == {ISSUER, other}
+        assert trusted_issuers()[ISSUER] is find_issuer(ISSUER)
+
+
+def test_a_token_may_be_bound_where_that_is_ignored_by_choice() -> None:
+    token = mint(claims={**CLAIMS, "cnf": {"jkt": "thumbprint"}})
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
+        assert refusal(find_issuer(ISSUER), token) is Reason.CONFIRMATION
+    entry = {**STATIC, "INSECURE_IGNORE_CONFIRMATION": True}
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: entry})):
+        assert judge(find_issuer(ISSUER), token)["sub"] == "alice"
