@@ -37,7 +37,11 @@ DRESS: Final[Mapping[str, Any]] = {
 
 
 def verified(
-    header: Mapping[str, Any], claims: Mapping[str, Any], profile: TokenProfile
+    header: Mapping[str, Any],
+    claims: Mapping[str, Any],
+    profile: TokenProfile,
+    *,
+    ignore_confirmation: bool = False,
 ) -> Mapping[str, Any]:
     """Verify under rules that fit in everything but the kind of token."""
     audience = claims.get("aud")
@@ -45,6 +49,7 @@ def verified(
     rules = ClaimRules(
         issuer=claims["iss"],
         audiences=None if listed is None else frozenset(listed),
+        ignore_confirmation=ignore_confirmation,
         profile=profile,
     )
     token = parse_compact(mint(header, claims, algorithm="RS256", kind="RSA"))
@@ -132,6 +137,22 @@ def test_an_access_token_is_for_one_api(sample: Sample) -> None:
     assert (refused.value.reason, refused.value.detail) == (
         expected if "aud" in sample.claims else missing
     )
+
+
+@pytest.mark.compliance("RFC 9449", "7.2")
+@pytest.mark.compliance("RFC 8705", "3")
+@pytest.mark.parametrize("member", ["jkt", "x5t#S256"])
+@pytest.mark.parametrize("sample", ACCESS, ids=str)
+def test_a_token_that_is_bound_to_a_key_is_no_bearer_token(
+    sample: Sample, member: str
+) -> None:
+    claims = {**sample.claims, "cnf": {member: "dGh1bWJwcmludA"}}
+    error = refusal(sample.header, claims, PROFILES[sample.provider])
+    assert error.reason is Reason.CONFIRMATION
+    ignored = verified(
+        sample.header, claims, PROFILES[sample.provider], ignore_confirmation=True
+    )
+    assert ignored == claims
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)
