@@ -14,8 +14,22 @@ PAGE: Final = ROOT / "docs/tutorial/protect-it-with-tokens.md"
 BLOCK: Final = re.compile(r"<!-- test: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
 
 
+#: What the page shows with curl.
+UNASKED: Final = """
+from rest_framework.test import APIClient
+
+
+def test_without_a_token_the_challenge_has_no_error():
+    answer = APIClient().get("/entries/")
+    assert answer.status_code == 401
+    assert f"WWW-Authenticate: {answer['WWW-Authenticate']}\\n" in PAGE
+"""
+
+
 def test_whoever_follows_the_tutorial_gets_there(tmp_path: Path) -> None:
-    blocks = dict(BLOCK.findall(PAGE.read_text("utf-8")))
+    page = PAGE.read_text("utf-8")
+    blocks = dict(BLOCK.findall(page))
+    blocks["test_unasked.py"] = f"PAGE = {page!r}\n{UNASKED}"
     settings, scopes = blocks.pop("settings"), blocks.pop("scopes")
     call_command("startproject", "diary", str(tmp_path))
     with (tmp_path / "diary/settings.py").open("a", encoding="utf-8") as file:
@@ -43,6 +57,6 @@ def test_whoever_follows_the_tutorial_gets_there(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "10 passed" in done.stdout
+    assert "11 passed" in done.stdout
     for reason in ("audience", "issuer", "expired", "type", "claim_missing"):
         assert f": {reason} (" in done.stdout

@@ -167,6 +167,20 @@ _STANDARD_SAMPLES: Final = (
         header=_JWT,
         claims={**_STANDARD_ID, "c_hash": "Y29kZWhhc2hjb2RlaA", "s_hash": "c3RhdGU"},
     ),
+    # OpenID Connect Core section 5.3.2; not an ID token, and as little meant for us.
+    Sample(
+        provider="standard",
+        kind="id",
+        name="signed userinfo",
+        header=_JWT,
+        claims={
+            "iss": _STANDARD["iss"],
+            "aud": "web-shop",
+            "sub": "u-17",
+            "email": "ada@shop.example",
+            "email_verified": True,
+        },
+    ),
     Sample(
         provider="standard",
         kind="logout",
