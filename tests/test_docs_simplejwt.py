@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+
+from drf_apikit.jose import parse_key_set
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 GUIDE: Final = (ROOT / "docs/how-to/move-from-simplejwt.md").read_text("utf-8")
@@ -171,6 +174,24 @@ def block(name: str) -> str:
     found = re.search(rf"<!-- test: {name} -->\n```python\n(.*?)```", GUIDE, re.DOTALL)
     assert found, f"the guide has no block {name!r}"
     return found[1]
+
+
+def test_two_keys_are_told_apart_by_their_algorithms(tmp_path: Path) -> None:
+    keys = [rsa.generate_private_key(65537, 2048) for _ in range(2)]
+    old, new = (
+        key.public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        .decode("ascii")
+        for key in keys
+    )
+    path = tmp_path / "block.py"
+    path.write_text(block("imports") + block("rotation"), "utf-8")
+    found = runpy.run_path(str(path), {"OLD_KEY": old, "NEW_KEY": new})
+    key_set = parse_key_set(found["JWKS"])
+    assert key_set.dropped == ()
+    for algorithm, key in zip(["RS256", "RS384"], keys, strict=True):
+        chosen = key_set.select(None, algorithm)
+        assert chosen.public_key.public_numbers() == key.public_key().public_numbers()
 
 
 def test_the_change_is_ten_lines() -> None:
