@@ -1,0 +1,92 @@
+"""The statement that is made once gives what Django's own query gives."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from drf_apikit.authentication.lookup import identity_with_user
+from drf_apikit.models import ExternalIdentity
+from drf_apikit.models.identities import identity_digest
+from tests.databases import in_threads
+
+ISSUER = "https://id.example"
+
+
+def columns(instance: Any) -> dict[str, Any]:
+    return {
+        field.attname: getattr(instance, field.attname)
+        for field in instance._meta.concrete_fields
+    }
+
+
+@pytest.fixture
+def identity(database: str) -> ExternalIdentity:
+    assert database
+    user = User.objects.create_user("alice", "alice@id.example", is_staff=True)
+    found = ExternalIdentity.objects.create(issuer=ISSUER, subject="ä", user=user)
+    found.grants_issued_at = 1.5
+    found.save()
+    return found
+
+
+@pytest.mark.django_db
+def test_it_gives_all_that_django_would(identity: ExternalIdentity) -> None:
+    digest = identity_digest(ISSUER, "ä")
+    assert digest == identity.digest
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            found = identity_with_user(digest, "default")
+            assert found is not None
+            user: Any = found.user
+        assert len(queries) == 1
+        wanted = ExternalIdentity.objects.select_related("user").get()
+        assert columns(found) == columns(wanted)
+        assert columns(user) == columns(wanted.user)
+        assert type(user.is_staff) is bool
+        assert user.date_joined.tzinfo is not None
+        for instance in (found, user):
+            state = vars(instance)["_state"]
+            assert (state.db, state.adding) == ("default", False)
+
+
+@pytest.mark.django_db
+def test_nobody_is_none(identity: ExternalIdentity) -> None:
+    assert identity_with_user(identity.digest[::-1], "default") is None
+    assert identity_with_user("", "default") is None
+
+
+@pytest.mark.django_db
+def test_an_instance_can_be_written(identity: ExternalIdentity) -> None:
+    found = identity_with_user(identity.digest, "default")
+    assert found is not None
+    found.user.username = "bob"
+    found.user.save()
+    found.grants = "x"
+    found.save()
+    assert User.objects.get().username == "bob"
+    assert ExternalIdentity.objects.get().grants == "x"
+
+
+@pytest.mark.django_db
+def test_a_row_that_was_changed_is_seen(identity: ExternalIdentity) -> None:
+    assert identity_with_user(identity.digest, "default") is not None
+    User.objects.update(is_active=False)
+    found = identity_with_user(identity.digest, "default")
+    assert found is not None
+    assert found.user.is_active is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_have_statements_of_their_own(identity: ExternalIdentity) -> None:
+    def look() -> tuple[Any, Any]:
+        found = identity_with_user(identity.digest, "default")
+        assert found is not None
+        return found.user.username, vars(connections["default"])["_drf_apikit_identity"]
+
+    (one, first), (other, second) = in_threads(look, look)
+    assert one == other == "alice"
+    assert first is not second
+    assert first.sql == second.sql
