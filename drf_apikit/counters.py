@@ -113,6 +113,9 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
         "authentication.keys_fetch_failed": _event(
             "The keys of an issuer could not be fetched.",
         ),
+        "authentication.keys_rotated": _event(
+            "An issuer has other keys than before.",
+        ),
         "pagination.page_read": _event(
             "A page of a list was read.",
             kind="`cursor`, `limit_offset` or `page_number`",

@@ -8,6 +8,8 @@ __all__ = [
     "idempotency_mismatched",
     "idempotency_released",
     "idempotency_replayed",
+    "key_rotated",
+    "keys_refreshed",
     "token_accepted",
     "token_rejected",
     "validator_found_stale",
@@ -30,6 +32,15 @@ idempotency_mismatched = Signal()
 #: A person has let an operation run again. Arguments: `request` (of the admin),
 #: `scope`, `reason` (what that person wrote).
 idempotency_released = Signal()
+
+#: The keys of an issuer were fetched, by this process. Arguments: `issuer`,
+#: `key_ids` (a tuple of the usable ones), `dropped` (a tuple of why others were left
+#: out). Sent in a thread in the background.
+keys_refreshed = Signal()
+
+#: An issuer has other keys than before. Arguments: `issuer`, `added`, `removed`
+#: (tuples of key ids; keys are compared by what they are). Sent likewise.
+key_rotated = Signal()
 
 #: An access token was good, and somebody's. Arguments: `request`, `token` (the
 #: `AccessToken`: verified claims, never the text).

@@ -1,43 +1,46 @@
-"""The one way out: a small JSON document from an issuer, or an error.
+"""A small JSON document from an issuer, or an error: what may be asked, what counts.
 
-No redirects, since they would lead wherever the other side likes; TLS, except
-to this machine where a setting says so; bounded in time and in size; as sent,
-since what is compressed has no size that can be bounded.
+TLS, except to this machine where a setting says so; status 200; an object; bounded
+in size. The transport does the rest.
 """
 
 import ipaddress
 import json
+import math
 import re
-import time
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
+from drf_apikit.conf import apikit_settings, load
+from drf_apikit.oidc.transport import Reply
 
-__all__ = ["MAX_SIZE", "FetchError", "check_url", "fetch_json"]
+__all__ = ["MAX_SIZE", "Document", "FetchError", "check_url", "fetch", "fetch_json"]
 
 #: Octets of a document.
 MAX_SIZE: Final = 256 * 1024
-_CHUNK: Final = 16 * 1024
 #: Visible ASCII without the backslash, about which parsers of hosts disagree.
 _URI: Final = re.compile(r"[!-\[\]-~]+")
-_FAILURES: Final = (
-    requests.RequestException,
-    # Reading past requests gives the errors of the floor below.
-    urllib3.exceptions.HTTPError,
-    OSError,
-    ValueError,
-    RecursionError,
-)
+#: RFC 9111 section 5.2.2.1; some write the number as a quoted string.
+_MAX_AGE: Final = re.compile(r'(?:^|[,\s])max-age\s*=\s*"?(\d{1,10})(?!\d)')
+_NOT_KEPT: Final = re.compile(r"(?:^|[,\s])no-(?:cache|store)\s*(?:$|[,=])")
 
 
 class FetchError(Exception):
     """The document cannot be had; the text is for logs."""
 
 
-def fetch_json(url: str, *, timeout: float, allow_loopback_http: bool = False) -> Any:
-    """GET a JSON document; connection, answer and body get `timeout` seconds each.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON object; `max_age` is in seconds, or None where nothing is said."""
+
+    content: Mapping[str, Any]
+    max_age: int | None = None
+
+
+def fetch(url: str, *, timeout: float, allow_loopback_http: bool = False) -> Document:
+    """GET a JSON object by `TRANSPORT`, in `timeout` seconds.
 
     Raises:
         FetchError: whatever goes wrong.
@@ -45,18 +48,27 @@ def fetch_json(url: str, *, timeout: float, allow_loopback_http: bool = False) -
     """
     check_url(url, allow_loopback_http=allow_loopback_http)
     try:
-        with requests.get(
-            url,
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            timeout=timeout,
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            if response.status_code != 200:
-                raise FetchError(f"{url} answered {response.status_code}")
-            return json.loads(_read(response, timeout))
-    except _FAILURES as error:
+        get = load(apikit_settings.authentication.transport)
+        reply = get(url, timeout=timeout, max_size=MAX_SIZE)
+        return _judge(url, reply)
+    except FetchError:
+        raise
+    except Exception as error:
+        # Of a transport of the project's own, nobody knows what it raises.
         raise FetchError(f"{url}: {type(error).__name__}") from error
+
+
+def fetch_json(
+    url: str, *, timeout: float, allow_loopback_http: bool = False
+) -> Mapping[str, Any]:
+    """GET a JSON object, without what is said about keeping it.
+
+    Raises:
+        FetchError: whatever goes wrong.
+
+    """
+    found = fetch(url, timeout=timeout, allow_loopback_http=allow_loopback_http)
+    return found.content
 
 
 def check_url(url: str, *, allow_loopback_http: bool = False) -> None:
@@ -80,6 +92,17 @@ def check_url(url: str, *, allow_loopback_http: bool = False) -> None:
     raise FetchError(f"{url} is not https")
 
 
+def _judge(url: str, reply: Reply) -> Document:
+    if reply.status != 200:
+        raise FetchError(f"{url} answered {reply.status}")
+    if len(reply.body) > MAX_SIZE:
+        raise FetchError(f"{url} sends more than {MAX_SIZE} octets")
+    content = _parse(reply.body)
+    if not isinstance(content, dict):
+        raise FetchError(f"{url} sends no JSON object")
+    return Document(content, _max_age(reply.headers))
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -87,18 +110,31 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _read(response: requests.Response, timeout: float) -> bytes:
-    """Read with an eye on the clock: a trickle is no answer either.
+def _parse(body: bytes) -> Any:
+    text = body.decode("utf-8")
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
 
-    `read1` gives what has come, where `read` waits for the whole chunk with a
-    timeout that begins anew with each octet.
-    """
-    deadline = time.monotonic() + timeout
-    body = bytearray()
-    while chunk := response.raw.read1(_CHUNK, decode_content=False):
-        body += chunk
-        if len(body) > MAX_SIZE:
-            raise FetchError(f"{response.url} sends more than {MAX_SIZE} octets")
-        if time.monotonic() > deadline:
-            raise FetchError(f"{response.url} takes too long")
-    return bytes(body)
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _max_age(headers: Mapping[str, str]) -> int | None:
+    """RFC 9111 section 4.2: how much longer it is fresh, as far as is said."""
+    named = {name.lower(): value for name, value in headers.items()}
+    directives = named.get("cache-control", "").lower()
+    if _NOT_KEPT.search(directives):
+        return 0
+    found = _MAX_AGE.search(directives)
+    if found is None:
+        return None
+    age = named.get("age", "")
+    spent = int(age) if age.isascii() and age.isdigit() and len(age) <= 10 else 0
+    return max(0, int(found[1]) - spent)

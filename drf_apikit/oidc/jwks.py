@@ -1,41 +1,33 @@
-"""The keys of one issuer: parsed in the process, shared in the cache, fetched.
+"""The keys of one issuer, as requests have them.
 
-While one request fetches, the others go on with the keys that there are; they
-wait only where no key is usable, and a moment where theirs is unknown.
+They are parsed in the process, shared in the cache, and fetched. No request waits
+while there is a usable key: what is due is done in the background.
 """
 
-import hashlib
-import json
 import logging
+import math
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from typing import Any, Final
-
-from django.core.cache import caches
+from dataclasses import dataclass
+from typing import Final
 
 from drf_apikit.conf import IssuerSettings, apikit_settings
-from drf_apikit.counters import count
-from drf_apikit.jose import KeySet, KeySetError, parse_key_set
-from drf_apikit.oidc.discovery import discover
-from drf_apikit.oidc.fetch import FetchError, fetch_json
+from drf_apikit.jose import KeySet
+from drf_apikit.oidc.courier import Courier
+from drf_apikit.oidc.entries import SKEW, Entry
+from drf_apikit.oidc.renewal import Need, Renewal, Wish
 
-__all__ = ["KeyStore", "KeysUnavailableError"]
+__all__ = ["LOOK", "KeyStore", "KeysUnavailableError"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two attempts of the same cause, so that neither an outage nor
-#: a flood of unknown key ids turns into a flood of fetches.
-PAUSE: Final = 20
-#: Seconds that a request whose key is unknown waits for the fetch of another one.
-PATIENCE: Final = 1
-#: Seconds for which keys are used although the issuer cannot be reached.
-HARD_LIMIT: Final = 24 * 60 * 60
-_FORMAT: Final = 1
-
-#: Causes of a fetch.
-_STALE: Final = "stale"
-_UNKNOWN: Final = "unknown"
+#: Seconds after which a process looks again at what the others have fetched.
+LOOK: Final = 15
+#: Seconds between two looks for what no look has found.
+_GLANCE: Final = 1
 
 
 class KeysUnavailableError(Exception):
@@ -45,6 +37,18 @@ class KeysUnavailableError(Exception):
         super().__init__(reason)
         self.issuer = issuer
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Keys that need no thought from `since` until `look_at`."""
+
+    keys: KeySet
+    since: float
+    look_at: float
+
+
+_NOTHING: Final = _Held(KeySet(()), math.inf, math.inf)
 
 
 class KeyStore:
@@ -57,13 +61,11 @@ class KeyStore:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._issuer = issuer
-        self._settings = settings
         self._clock = clock
-        self._lock = threading.Lock()
-        self._keys: KeySet | None = None
-        self._fetched_at = 0.0
-        # Apart, so that a rotation is seen although keys have just been fetched.
-        self._attempts = {_STALE: float("-inf"), _UNKNOWN: float("-inf")}
+        self._renewal = Renewal(issuer, settings, clock, self._publish)
+        self._courier = Courier(f"drf_apikit keys of {issuer}", self._renewal.run)
+        self.begin_anew()
+        _STORES.add(self)
 
     def keys(self) -> KeySet:
         """Give the keys, stale ones rather than none.
@@ -72,106 +74,138 @@ class KeyStore:
             KeysUnavailableError: there are none, and the issuer cannot be reached.
 
         """
-        settings = apikit_settings.authentication
+        held = self._held
+        if held.since <= self._clock() < held.look_at:
+            return held.keys
+        return self._held_on() or self._waited_for()
 
-        def fresh() -> KeySet | None:
-            return self._younger_than(settings.jwks_lifetime)
+    def refreshed(self, kid: str | None) -> KeySet:
+        """Give the keys after a look for a key id that is unknown, if one is due.
 
-        # No fetch takes longer than two: of the discovery document and of the keys.
-        usable = self._younger_than(HARD_LIMIT) is not None
-        wait = 0 if usable else 2 * settings.fetch_timeout
-        return fresh() or self._renew(_STALE, wait, fresh)
+        The issuer may have rotated its keys. They are those of before where it has
+        not, where it cannot be reached, and where that was asked for too often.
 
-    def refreshed(self, _kid: str | None = None) -> KeySet:
-        """Give the keys after a look at the issuer's, if one is due.
+        Raises:
+            KeysUnavailableError: there are none.
 
-        For a key id that is unknown: the issuer may have rotated its keys.
         """
-        seen = self._fetched_at
+        self.keys()
+        known, now = self._renewal, self._clock()
+        is_spent = 0 <= now - known.spent_at < _GLANCE
+        if not (self._has(kid) or known.vain.has(kid, now) or is_spent):
+            self._wish(Wish(Need.KID, kid), lambda: self._has(kid))
+        return self.keys()
 
-        def newer() -> KeySet | None:
-            return self._younger_than(PAUSE) if self._fetched_at > seen else None
+    def look(self) -> Entry | None:
+        """Give what the shared level has, without a fetch; for commands."""
+        self._wish(Wish(Need.LOOK), lambda: False)
+        return self._renewal.entry
 
-        return self._renew(_UNKNOWN, PATIENCE, newer)
+    def warm(self) -> Entry:
+        """Fetch unless what the shared level has is fresh; for commands.
 
-    def _younger_than(self, limit: float) -> KeySet | None:
-        """Give the keys unless they are too old, as after a clock was set back."""
-        age = self._clock() - self._fetched_at
-        return self._keys if 0 <= age < limit else None
+        Raises:
+            KeysUnavailableError: there are no usable keys.
 
-    def _renew(
-        self, cause: str, wait: float, found: Callable[[], KeySet | None]
-    ) -> KeySet:
-        """Let one thread fetch, unless what is wanted is `found` meanwhile."""
-        if not self._lock.acquire(timeout=wait):
-            return self._usable("another thread is fetching")
-        try:
-            if found() is None:
-                self._load_shared()
-            keys = found()
-            if keys is not None:
-                return keys
-            if 0 <= self._clock() - self._attempts[cause] < PAUSE:
-                return self._usable("the last attempt is too recent")
-            self._attempts[cause] = self._clock()
-            return self._fetch()
-        finally:
-            self._lock.release()
+        """
+        self._wish(Wish(Need.KEYS), lambda: False, _patience())
+        entry = self._usable()
+        if entry is None:
+            raise self._unavailable()
+        return entry
 
-    def _usable(self, reason: str) -> KeySet:
-        if self._keys is not None and self._clock() - self._fetched_at < HARD_LIMIT:
-            return self._keys
-        passed = self._clock() - self._attempts[_STALE]
-        wait = max(1, round(PAUSE - passed)) if 0 <= passed < PAUSE else 1
-        raise KeysUnavailableError(self._issuer, wait, reason)
+    def fetch(self) -> Entry:
+        """Fetch now, whatever there is; for commands.
 
-    def _fetch(self) -> KeySet:
-        try:
-            document = self._get(self._settings.jwks_uri or self._discovered())
-            keys = parse_key_set(document)
-        except (FetchError, KeySetError) as error:
-            logger.warning("Cannot fetch the keys of %s: %s", self._issuer, error)
-            count("authentication.keys_fetch_failed")
-            return self._usable(str(error))
-        self._keys, self._fetched_at = keys, self._clock()
-        count("authentication.keys_fetched")
-        for reason in keys.dropped:
-            logger.warning("Left out a key of %s: %s", self._issuer, reason)
-        self._save_shared(document)
-        return keys
+        Raises:
+            KeysUnavailableError: the issuer cannot be reached.
 
-    def _discovered(self) -> str:
-        return str(discover(self._issuer, self._get)["jwks_uri"])
+        """
+        former = self._renewal.entry
+        self._wish(Wish(Need.FETCH), lambda: False, _patience())
+        entry = self._renewal.entry
+        if entry is None or entry is former or self._renewal.failure is not None:
+            raise self._unavailable()
+        return entry
 
-    def _get(self, url: str) -> Any:
-        return fetch_json(
-            url,
-            timeout=apikit_settings.authentication.fetch_timeout,
-            allow_loopback_http=self._settings.insecure_loopback_http,
-        )
+    def settle(self, timeout: float) -> bool:
+        """Wait until nothing is under way; False where that takes too long."""
+        return self._courier.settle(timeout)
 
-    def _cache_key(self) -> str:
-        source = f"{self._issuer} {self._settings.jwks_uri or ''}"
-        return (
-            f"drf_apikit.jwks.{_FORMAT}.{hashlib.sha256(source.encode()).hexdigest()}"
-        )
+    def begin_anew(self) -> None:
+        """Go on with what is known, in the child of a fork as well."""
+        self._lock = threading.Lock()
+        self._held = _NOTHING
+        self._courier.begin_anew()
+        self._renewal.begin_anew()
 
-    def _load_shared(self) -> None:
-        """Take what another process has fetched, if it is newer than ours."""
-        try:
-            text = caches[apikit_settings.authentication.cache].get(self._cache_key())
-            fetched_at, document = json.loads(text) if text else (0.0, None)
-            # What comes from the future would count as fresh for too long.
-            if self._fetched_at < fetched_at <= self._clock():
-                self._keys, self._fetched_at = parse_key_set(document), fetched_at
-        except Exception:
-            # Whatever the cache does, this process can fetch by itself.
-            logger.warning("Cannot read keys from the cache", exc_info=True)
+    def _held_on(self) -> KeySet | None:
+        """Give the usable keys, and let the background see to them."""
+        with self._lock:
+            now, entry = self._clock(), self._usable()
+            if entry is None:
+                return None
+            # Whoever comes next need not ask again.
+            self._hold(entry, now)
+        self._courier.ask(Wish(Need.KEYS))
+        return entry.keys
 
-    def _save_shared(self, document: Any) -> None:
-        try:
-            text = json.dumps([self._fetched_at, document])
-            cache = caches[apikit_settings.authentication.cache]
-            cache.set(self._cache_key(), text, HARD_LIMIT)
-        except Exception:
-            logger.warning("Cannot write keys to the cache", exc_info=True)
+    def _waited_for(self) -> KeySet:
+        """Wait for keys where there are none."""
+        known, now = self._renewal, self._clock()
+        failed = known.failure is not None and known.failure.holds(now)
+        if not failed or not 0 <= now - known.looked_at < _GLANCE:
+            self._wish(Wish(Need.KEYS), lambda: self._usable() is not None)
+        entry = self._usable()
+        if entry is None:
+            raise self._unavailable()
+        return entry.keys
+
+    def _wish(
+        self, wish: Wish, until: Callable[[], bool], timeout: float | None = None
+    ) -> None:
+        number = self._courier.ask(wish)
+        if timeout is None:
+            timeout = apikit_settings.authentication.fetch_timeout
+        self._courier.wait(number, until, timeout)
+
+    def _publish(self, entry: Entry) -> None:
+        with self._lock:
+            self._hold(entry, self._clock())
+        self._courier.tell()
+
+    def _hold(self, entry: Entry, now: float) -> None:
+        due = entry.fresh_until if entry.is_fresh(now) else entry.usable_until
+        self._held = _Held(entry.keys, now - SKEW, min(now + LOOK, due))
+
+    def _usable(self) -> Entry | None:
+        entry = self._renewal.entry
+        return entry if entry is not None and entry.is_usable(self._clock()) else None
+
+    def _has(self, kid: str | None) -> bool:
+        entry = self._renewal.entry
+        return entry is not None and entry.has(kid)
+
+    def _unavailable(self) -> KeysUnavailableError:
+        failure, now = self._renewal.failure, self._clock()
+        if failure is None or not failure.holds(now):
+            return KeysUnavailableError(self._issuer, 1, "the fetch takes too long")
+        wait = max(1, math.ceil(failure.until - now))
+        return KeysUnavailableError(self._issuer, wait, failure.reason)
+
+
+#: All that a child of a fork has to begin anew with.
+_STORES: Final[weakref.WeakSet[KeyStore]] = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    for store in list(_STORES):
+        store.begin_anew()
+
+
+def _patience() -> float:
+    """Give the seconds after which a command does not wait any longer."""
+    return 4.0 * apikit_settings.authentication.fetch_timeout
+
+
+os.register_at_fork(after_in_child=_begin_anew)

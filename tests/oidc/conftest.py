@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from tests.oidc.caches import MEMORY, SETTINGS, Memory
 from tests.oidc.provider import Clock, Provider, serving
 
 
@@ -27,3 +28,11 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def shared(clock: Clock, settings: Any) -> Memory:
+    """Let all stores share a cache that goes by the clock."""
+    MEMORY.reset(clock)
+    settings.CACHES = SETTINGS
+    return MEMORY

@@ -1,5 +1,6 @@
 """An OpenID provider on loopback that can be made to do everything wrong."""
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
+from drf_apikit.oidc.jwks import KeyStore
 from tests.jose.minting import CLAIMS, HEADER, KEY_OF, mint, public_jwk
 
 __all__ = ["DISCOVERY", "JWKS", "Clock", "Provider", "serving"]
@@ -38,6 +40,8 @@ class Provider:
     requests: list[str] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
+    #: Those that ask it, to be waited for at its end.
+    stores: list[KeyStore] = field(default_factory=list)
 
     @property
     def fetches(self) -> int:
@@ -59,6 +63,11 @@ class Provider:
         self.answers[DISCOVERY] = as_json(self.metadata())
         self.answers[JWKS] = as_json({"keys": list(jwks)})
 
+    def move(self, metadata: Mapping[str, Any]) -> None:
+        """Serve this discovery document, and no keys where they were."""
+        self.answers[DISCOVERY] = as_json(metadata)
+        self.answers[JWKS] = as_text(410, "gone")
+
     def fail(self, status: int = 500) -> None:
         """Answer with an error whatever is asked."""
         self.answers = dict.fromkeys((DISCOVERY, JWKS), as_text(status, "no"))
@@ -71,9 +80,10 @@ class Provider:
         return mint(header, payload, algorithm=algorithm, kind=kind)
 
 
-def as_json(document: Any) -> Answer:
+def as_json(document: Any, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer 200 with a document."""
-    return as_text(200, json.dumps(document), {"Content-Type": "application/json"})
+    told = {"Content-Type": "application/json", **(headers or {})}
+    return as_text(200, json.dumps(document), told)
 
 
 def as_text(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
@@ -117,5 +127,6 @@ def serving() -> Iterator[Provider]:
             yield provider
         finally:
             provider.stopped.set()
+            assert all(map(KeyStore.settle, provider.stores, itertools.repeat(30)))
             server.shutdown()
             thread.join()

@@ -4,8 +4,9 @@ import pytest
 from pytest_django import Settings
 
 from tests.counting import recorded
+from tests.jose.minting import public_jwk
 from tests.oidc.provider import JWKS, Clock, Provider, as_json
-from tests.oidc.stores import LIFETIME, kids, refusal, store_of
+from tests.oidc.stores import LIFETIME, refusal, renewed, settled, store_of
 
 
 def test_a_fetch_is_counted_once(
@@ -14,11 +15,18 @@ def test_a_fetch_is_counted_once(
     store = store_of(provider, clock)
     counted = recorded(settings)
     store.keys()
-    store.keys()
+    settled(store).keys()
     assert counted == [("authentication.keys_fetched", {})]
     clock.now += LIFETIME
-    store.keys()
+    renewed(store)
     assert counted == [("authentication.keys_fetched", {})] * 2
+    provider.publish(public_jwk("RSA"))
+    store.refreshed("RSA")
+    settled(store)
+    assert counted[2:] == [
+        ("authentication.keys_fetched", {}),
+        ("authentication.keys_rotated", {}),
+    ]
 
 
 @pytest.mark.parametrize("document", [None, {"keys": 7}], ids=["no answer", "no keys"])
@@ -42,8 +50,9 @@ def test_stale_keys_stay_in_use_and_the_fetch_is_counted(
 ) -> None:
     store = store_of(provider, clock)
     store.keys()
+    settled(store)
     counted = recorded(settings)
     provider.fail()
     clock.now += LIFETIME
-    assert kids(store.keys()) == ["P-256"]
+    assert renewed(store) == ["P-256"]
     assert counted == [("authentication.keys_fetch_failed", {})]

@@ -1,0 +1,198 @@
+"""What processes share through Django's cache: keys, a lock, and a budget.
+
+A cache that is missing, dead, hanging or full of rubbish is no error: each method
+then gives what leaves this process to itself. All calls are made in a thread of
+their own, and the first one that takes too long or fails is the last of a session.
+"""
+
+import hashlib
+import logging
+import math
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Final, TypeVar
+
+from django.core.cache import caches
+
+from drf_apikit.conf import apikit_settings
+from drf_apikit.oidc.aside import Aside, close_connections
+from drf_apikit.oidc.entries import FORMAT
+
+__all__ = ["SLOTS", "WINDOW", "Lock", "LockState", "SharedLevel"]
+
+logger = logging.getLogger(__name__)
+
+#: Forced fetches in any `WINDOW` seconds, for all processes together.
+SLOTS: Final = 3
+WINDOW: Final = 60
+#: Seconds that one call may take; less where fetches have to be quick as well.
+_PATIENCE: Final = 1.0
+
+T = TypeVar("T")
+
+
+class LockState(Enum):
+    """Who may fetch."""
+
+    MINE = "mine"
+    #: Another process fetches.
+    BUSY = "busy"
+    #: One has tried in vain, and nobody tries again before `until`.
+    FAILED = "failed"
+    #: There is no cache to share: each process is alone.
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The lock as it was found or taken; `until` is in seconds since the epoch."""
+
+    state: LockState
+    until: float = 0.0
+    token: str = ""
+
+    def dump(self) -> str:
+        """Write it as others are to see it."""
+        state = LockState.BUSY if self.state is LockState.MINE else self.state
+        return f"{state.value}:{float(self.until)!r}:{self.token}"
+
+
+_ALONE: Final = Lock(LockState.NONE)
+_WRITTEN: Final = re.compile(r"(busy|failed):(\d{1,12}\.\d{1,12}):([0-9a-f]{16})")
+
+
+class SharedLevel:
+    """The part of the cache that belongs to one issuer."""
+
+    def __init__(self, issuer: str, jwks_uri: str | None) -> None:
+        source = f"{issuer} {jwks_uri or ''}".encode()
+        self._name = f"drf_apikit:jwks:{FORMAT}:{hashlib.sha256(source).hexdigest()}"
+        self._is_failing = False
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the threads, as in the child of a fork, which has none of them."""
+        self._aside: Aside | None = None
+        #: The thread of an earlier session, which may still hang.
+        self._former: Aside | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Have a thread for calls, unless the last one still hangs."""
+        if self._former is None or not self._former.is_stuck:
+            # Without a thread more there is no shared level either.
+            with suppress(RuntimeError):
+                made = Aside("drf_apikit shared keys", close_connections)
+                self._aside = self._former = made
+        try:
+            yield
+            if self._aside is not None and self._is_failing:
+                self._is_failing = False
+                logger.info("Keys are shared through the cache again")
+        finally:
+            self._leave()
+
+    def read(self) -> str | None:
+        """Give the shared text, if there is any."""
+        text = self._call(lambda cache: cache.get(self._name), None)
+        return text if isinstance(text, str) else None
+
+    def write(self, text: str, life: float) -> None:
+        """Share a text."""
+        self._call(lambda cache: cache.set(self._name, text, math.ceil(life)), None)
+
+    def lock(self, now: float, life: int) -> Lock:
+        """Take the lock, or give that of the other one."""
+        mine = Lock(LockState.MINE, now + life, secrets.token_hex(8))
+        key = f"{self._name}:lock"
+        return self._call(lambda cache: _take_lock(cache, key, mine, now, life), _ALONE)
+
+    def unlock(self, lock: Lock) -> None:
+        """Give the lock back after a success."""
+        key = f"{self._name}:lock"
+
+        def give_back(cache: Any) -> None:
+            if cache.get(key) == lock.dump():
+                cache.delete(key)
+
+        if lock.state is LockState.MINE:
+            self._call(give_back, None)
+
+    def fail(self, lock: Lock, now: float) -> None:
+        """Let the lock stay until it expires, and tell the others why."""
+        key, failed = f"{self._name}:lock", replace(lock, state=LockState.FAILED)
+
+        def leave(cache: Any) -> None:
+            if cache.get(key) == lock.dump():
+                cache.set(key, failed.dump(), max(1, math.ceil(lock.until - now)))
+
+        if lock.state is LockState.MINE:
+            self._call(leave, None)
+
+    def take_slot(self, now: float) -> bool:
+        """Charge the budget of all processes for one fetch, if it has any left."""
+        keys = [f"{self._name}:slot:{number}" for number in range(SLOTS)]
+        return self._call(lambda cache: _take_slot(cache, keys, now), default=True)
+
+    def _call(self, function: Callable[[Any], T], default: T) -> T:
+        if self._aside is None:
+            return default
+        settings = apikit_settings.authentication
+        patience = min(_PATIENCE, settings.fetch_timeout / 4)
+        try:
+            return self._aside.call(lambda: function(caches[settings.cache]), patience)
+        except Exception:
+            # Whatever the cache does, this process can fetch by itself.
+            if not self._is_failing:
+                logger.warning("Cannot share keys through the cache", exc_info=True)
+            self._is_failing = True
+            self._leave()
+            return default
+
+    def _leave(self) -> None:
+        if self._aside is not None:
+            self._aside.end()
+        self._aside = None
+
+
+def _take_lock(cache: Any, key: str, mine: Lock, now: float, life: int) -> Lock:
+    text = mine.dump()
+    # Between the two calls another process may give it back.
+    for _ in range(3):
+        if cache.add(key, text, life):
+            return mine
+        found = cache.get(key)
+        if found is not None:
+            break
+    else:
+        # It says that there is one, and has none: it keeps nothing.
+        return _ALONE
+    match = _WRITTEN.fullmatch(found) if isinstance(found, str) else None
+    held = match and Lock(LockState(match[1]), float(match[2]), match[3])
+    if held and -life <= held.until - now <= 2 * life:
+        return held
+    # Rubbish, or a cache in which nothing expires.
+    cache.set(key, text, life)
+    return mine
+
+
+def _take_slot(cache: Any, keys: list[str], now: float) -> bool:
+    taken = []
+    for key in keys:
+        if cache.add(key, float(now), WINDOW):
+            return True
+        taken.append((key, cache.get(key)))
+    if all(stamp is None for _, stamp in taken):
+        # It keeps nothing.
+        return True
+    for key, stamp in taken:
+        if isinstance(stamp, int | float) and abs(now - stamp) <= 2 * WINDOW:
+            continue
+        if stamp is not None:
+            cache.set(key, float(now), WINDOW)
+            return True
+    return False
