@@ -1,5 +1,6 @@
 """The statement that is made once gives what Django's own query gives."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -81,7 +82,10 @@ def test_a_row_that_was_changed_is_seen(identity: ExternalIdentity) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_threads_have_statements_of_their_own(identity: ExternalIdentity) -> None:
+    both = threading.Barrier(2)
+
     def look() -> tuple[Any, Any]:
+        both.wait(60)
         found = identity_with_user(identity.digest, "default")
         assert found is not None
         return found.user.username, vars(connections["default"])["_drf_apikit_identity"]
