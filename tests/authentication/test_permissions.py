@@ -1,4 +1,6 @@
 import logging
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,13 +110,57 @@ def test_without_a_token_the_answer_is_401(line: str) -> None:
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
+@pytest.mark.compliance("RFC 6750", "3")
 def test_a_session_has_no_scopes(sign_in: SignIn) -> None:
     """A user without an access token gets in only where no scope is needed."""
+    response = signed_in_otherwise().get("/scoped/")
+    assert_problem(
+        response,
+        403,
+        "insufficient-scope",
+        scope="notes:list notes:read",
+        detail="An access token with a scope is needed here. This request came in"
+        " without one.",
+    )
+    # No token was sent, so there is no error code.
+    assert response.headers["WWW-Authenticate"] == (
+        'Bearer realm="api", scope="notes:list notes:read"'
+    )
+    assert ask(signed_in_otherwise(), "DELETE /mapped/").status_code == 200
+    assert sign_in().get("/me/").status_code == 200
+
+
+def test_a_view_may_let_sessions_in(sign_in: SignIn) -> None:
+    assert ask(signed_in_otherwise(), "GET /sessions/").status_code == 200
+    assert ask(signed_in_otherwise(), "POST /sessions/").status_code == 403
+    missing(ask(sign_in(scope="x"), "GET /sessions/"), "notes:list notes:read")
+    assert_problem(ask(APIClient(), "GET /sessions/"), 401, "not-authenticated")
+
+
+@pytest.mark.parametrize(
+    ("auth", "status"),
+    [
+        (SimpleNamespace(scopes={"notes:read": "Read", "notes:list": "List"}), 200),
+        (SimpleNamespace(scopes=None), 403),
+        (SimpleNamespace(), 403),
+        ("a token of another kind", 403),
+    ],
+    ids=["dict", "none", "no-scopes", "text"],
+)
+def test_a_token_of_another_class_is_asked_for_its_scopes(
+    auth: Any, status: int
+) -> None:
+    client = APIClient()
+    client.force_authenticate(_user(), auth)
+    # Who has brought a token is not like a session.
+    assert ask(client, "GET /scoped/").status_code == status
+    assert ask(client, "GET /sessions/").status_code == status
+
+
+def signed_in_otherwise() -> APIClient:
     client = APIClient()
     client.force_authenticate(user=_user())
-    missing(client.get("/scoped/"), "notes:list notes:read")
-    assert ask(client, "DELETE /mapped/").status_code == 200
-    assert sign_in().get("/me/").status_code == 200
+    return client
 
 
 def _user() -> Any:
@@ -129,7 +175,6 @@ def _user() -> Any:
         ({"a"}, "GET", None, frozenset({"a"})),
         ("abc", "GET", None, frozenset({"abc"})),
         ([], "GET", None, frozenset()),
-        ("", "GET", None, frozenset({""})),
         (any_of("a", "b"), "GET", None, AnyOf(frozenset({"a", "b"}))),
         (None, "GET", None, None),
         ({}, "GET", None, None),
@@ -142,6 +187,9 @@ def _user() -> Any:
         ({"GET": ["a"], "list": ["b"]}, "GET", "retrieve", frozenset({"a"})),
         ({"GET": ["a"]}, "OPTIONS", "metadata", frozenset({"a"})),
         ({"list": ["b"]}, "GET", None, None),
+        ({"metadata": ["b"], "GET": ["a"]}, "OPTIONS", "metadata", frozenset({"b"})),
+        # DRF tells with OPTIONS what PUT takes, and asks as if it were one.
+        ({"metadata": ["b"], "PUT": ["a"]}, "PUT", "metadata", frozenset({"a"})),
     ],
     ids=repr,
 )
@@ -157,6 +205,76 @@ def test_a_view_without_the_attribute_declares_nothing() -> None:
     assert scopes_for(view, "GET") is None
 
 
-def test_one_of_nothing_is_never_there(sign_in: SignIn) -> None:
+@pytest.mark.parametrize(
+    ("declared", "problem"),
+    [
+        (any_of(), "any_of() of no scopes lets nobody in"),
+        (any_of("a", ""), "'' is no scope"),
+        ("", "'' is no scope"),
+        ("a b", "'a b' is no scope"),
+        (["a", 7], "7 is no scope"),
+        ([None], "None is no scope"),
+        ([any_of("a")], "is no scope"),
+        (['a"b'], "is no scope"),
+        (["a\\b"], "is no scope"),
+        (["ä"], "is no scope"),
+        (["a\n"], "is no scope"),
+        (7, "neither a list of scopes nor any_of"),
+        (iter(["a"]), "neither a list of scopes nor any_of"),
+        ({"GET": {"a": "b"}}, "neither a list of scopes nor any_of"),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_used_is_an_error(declared: Any, problem: str) -> None:
+    view: Any = SimpleNamespace(required_scopes=declared)
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        scopes_for(view, "GET")
+
+
+def test_one_of_nothing_is_never_there(
+    sign_in: SignIn, caplog: pytest.LogCaptureFixture
+) -> None:
     """`any_of()` is a mistake, which must not open the view."""
-    missing(ask(sign_in(scope="notes:read"), "PATCH /options/"), "")
+    response = ask(sign_in(scope="notes:read"), "PATCH /options/")
+    assert_problem(response, 403, "permission-denied")
+    (told,) = [r for r in caplog.records if r.name.startswith("drf_apikit")]
+    assert told.getMessage() == (
+        "OptionsView has required_scopes that cannot be used: any_of() of no scopes"
+        " lets nobody in"
+    )
+
+
+# Extra actions, heirs, objects.
+
+
+@pytest.mark.parametrize(
+    ("line", "needed"),
+    [
+        # `@action(required_scopes=...)` is for that action alone.
+        ("POST /notes/1/own/", "notes:own"),
+        # What an heir says itself, and what it has from its base.
+        ("POST /heirs/1/archive/", "heirs:archive"),
+        ("POST /heirs/1/publish/", "notes:write"),
+        # Who replaces the whole has it replaced.
+        ("POST /others/", "others"),
+    ],
+)
+def test_heirs_and_extra_actions(sign_in: SignIn, line: str, needed: str) -> None:
+    assert ask(sign_in(scope=needed), line).status_code == 200
+    missing(ask(sign_in(scope="x"), line), needed)
+
+
+def test_options_tell_what_the_scopes_open(sign_in: SignIn) -> None:
+    """The metadata of a view set names PUT to whom may PUT."""
+    reader = ask(sign_in(scope="notes:read"), "OPTIONS /things/1/").json()
+    writer = ask(sign_in(scope="notes:read notes:write"), "OPTIONS /things/1/").json()
+    assert "actions" not in reader
+    assert "PUT" in writer["actions"]
+
+
+def test_permissions_of_objects_stay_what_they_are(sign_in: SignIn) -> None:
+    client = sign_in(scope="notes:read notes:write")
+    assert ask(client, "GET /things/1/").status_code == 200
+    response = ask(client, "GET /things/2/")
+    assert_problem(response, 403, "permission-denied")
+    assert "WWW-Authenticate" not in response.headers

@@ -5,12 +5,13 @@ from typing import Any
 from django.urls import include, path
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.decorators import action
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
-from rest_framework.viewsets import ViewSet
+from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from drf_apikit.authentication import (
     HasScopes,
@@ -111,9 +112,61 @@ class NoteViewSet(ViewSet):
     def publish(self, _request: Request, pk: str) -> Response:
         return Response({"pk": pk})
 
+    @action(detail=True, methods=["post"], required_scopes=["notes:own"])
+    def own(self, _request: Request, pk: str) -> Response:
+        return Response({"pk": pk})
+
+
+class Sessions(HasScopes):
+    needs_token = False
+
+
+class SessionsView(ScopedView):
+    permission_classes = [Sessions]
+    required_scopes: Any = {"GET": ["notes:read", "notes:list"]}
+
+
+class HeirViewSet(NoteViewSet):
+    required_scopes: Any = {
+        **NoteViewSet.required_scopes,
+        "archive": ["heirs:archive"],
+    }
+
+
+class OtherViewSet(NoteViewSet):
+    required_scopes: Any = ["others"]
+
+
+class OwnThing(BasePermission):
+    def has_object_permission(
+        self, _request: Request, _view: APIView, obj: str
+    ) -> bool:
+        return obj == "1"
+
+
+class ThingViewSet(GenericViewSet[Any]):
+    authentication_classes = [JWTBearerAuthentication]
+    permission_classes = [HasScopes, OwnThing]
+    serializer_class = Serializer
+    required_scopes: Any = {"retrieve": ["notes:read"], "update": ["notes:write"]}
+
+    def get_object(self) -> str:
+        thing: str = self.kwargs["pk"]
+        self.check_object_permissions(self.request, thing)
+        return thing
+
+    def retrieve(self, _request: Request, **_kwargs: Any) -> Response:
+        return Response(self.get_object())
+
+    def update(self, _request: Request, **_kwargs: Any) -> Response:
+        return Response(self.get_object())
+
 
 router = SimpleRouter()
 router.register("notes", NoteViewSet, "note")
+router.register("heirs", HeirViewSet, "heir")
+router.register("others", OtherViewSet, "other")
+router.register("things", ThingViewSet, "thing")
 
 urlpatterns = [
     path("me/", WhoAmIView.as_view()),
@@ -122,6 +175,7 @@ urlpatterns = [
     path("scoped/", ScopedView.as_view()),
     path("mapped/", MappedView.as_view()),
     path("options/", OptionsView.as_view()),
+    path("sessions/", SessionsView.as_view()),
     path("undeclared/", UndeclaredView.as_view()),
     path("", include(router.urls)),
 ]
