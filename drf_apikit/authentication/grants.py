@@ -16,6 +16,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.db import OperationalError, router, transaction
 from django.db.models import Q
 
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 #: Changes whenever the meaning of the digest does.
 _FORMAT: Final = 1
+_STAFF: Final = "is_staff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def granted(token: AccessToken) -> Grants | None:
     return Grants(
         groups=frozenset(settings.groups[v] for v in values if v in settings.groups),
         known=frozenset(settings.groups.values()),
-        staff=None if settings.staff is None else bool(values & settings.staff),
+        staff=_staff(values, settings.staff),
         oddity=oddity,
     )
 
@@ -109,6 +111,12 @@ def _values(claim: Any) -> tuple[frozenset[str], str | None]:
     return frozenset(listed), None
 
 
+def _staff(values: frozenset[str], mapped: frozenset[str] | None) -> bool | None:
+    """Tell what the claim says, unless the user model has no such field."""
+    names = {each.name for each in get_user_model()._meta.fields}
+    return None if mapped is None or _STAFF not in names else bool(values & mapped)
+
+
 def _write(
     token: AccessToken, identity: ExternalIdentity, grants: Grants, alias: str
 ) -> None:
@@ -132,8 +140,8 @@ def _write(
 
 def _set_groups(user: Any, grants: Grants, alias: str) -> frozenset[str]:
     """Give and take groups of the mapping; name those that are not there."""
-    if not grants.known:
-        return frozenset()
+    if not grants.known or not hasattr(user, "groups"):
+        return grants.groups
     manager = user.groups
     found = manager.model._default_manager.using(alias).filter(name__in=grants.known)
     # A collation may have found what differs in case.
@@ -154,10 +162,10 @@ def _set_staff(user: Any, grants: Grants, alias: str) -> None:
     if grants.staff is None:
         return
     rows = type(user)._base_manager.using(alias).select_for_update()
-    user.refresh_from_db(fields=["is_staff"], from_queryset=rows)
+    user.refresh_from_db(fields=[_STAFF], from_queryset=rows)
     if user.is_staff is not grants.staff:
         user.is_staff = grants.staff
-        user.save(using=alias, update_fields=["is_staff"])
+        user.save(using=alias, update_fields=[_STAFF])
 
 
 def _tell(token: AccessToken, grants: Grants, missing: frozenset[str]) -> None:
@@ -165,6 +173,8 @@ def _tell(token: AccessToken, grants: Grants, missing: frozenset[str]) -> None:
     if grants.oddity is not None:
         kind = grants.oddity
         logger.warning("%s of %s is a %s: it grants nothing", claim, issuer, kind)
+    if token.settings.staff is not None and grants.staff is None:
+        logger.warning("The user model has no field %s", _STAFF)
     if missing:
         names = ", ".join(sorted(missing))
         logger.warning("%s of %s: there is no group %s", claim, issuer, names)

@@ -47,6 +47,9 @@ def local_user(subject: str) -> Any:
 
     What is no primary key as Python writes it is nobody's.
     """
+    if not subject.isprintable():
+        # Neither NUL nor half of a character gets as far as a database.
+        return None
     model: Any = get_user_model()
     field = model._meta.pk
     while field.remote_field:
@@ -56,11 +59,14 @@ def local_user(subject: str) -> Any:
         field.run_validators(key)
     except ValidationError:
         return None
-    # " 1", "+1" and "1_0" are numbers to Python, and PostgreSQL takes no NUL.
-    if str(key) != subject or not subject.isprintable():
+    # " 1", "+1" and "1_0" are numbers to Python.
+    if str(key) != subject:
         return None
     user = model._default_manager.filter(pk=key).first()
-    return user if user is not None and user.is_active else None
+    # A collation may have found what differs in case.
+    if user is None or user.pk != key or not user.is_active:
+        return None
+    return user
 
 
 def enrol(token: AccessToken) -> ExternalIdentity | None:
@@ -183,6 +189,8 @@ def _why_not(users: list[Any], token: AccessToken, alias: str) -> str | None:
     if getattr(user, "is_staff", False) or getattr(user, "is_superuser", False):
         return "the user is staff"
     own = ExternalIdentity.objects.using(alias).filter(user=user, issuer=token.issuer)
+    # The same one is what another request has just made.
+    own = own.exclude(digest=identity_digest(token.issuer, token.subject))
     return "the user has another identity there" if own.exists() else None
 
 

@@ -61,7 +61,7 @@ def test_an_access_token_gives_its_claims_and_hides_them() -> None:
 
 def test_a_client_is_authenticated_and_has_no_rights() -> None:
     assert str(ROBOT) == ROBOT.get_username() == ROBOT.username == "robot"
-    assert ROBOT.issuer == "https://id.example"
+    assert ROBOT.drf_apikit_caller == ("client", "https://id.example", "robot")
     assert (ROBOT.is_authenticated, ROBOT.is_active) == (True, True)
     assert not any((ROBOT.is_anonymous, ROBOT.is_staff, ROBOT.is_superuser))
     assert not ROBOT.has_perm("app.view_article")
