@@ -73,6 +73,12 @@ class IssuerSettings:
         "Seconds between `iat` and `exp` at the most. None: no limit.",
         default=None,
     )
+    subject_claim: str | None = setting(
+        kinds.optional(kinds.text("the name of a claim")),
+        "The claim that names the subject, if it is not that of the profile: one that"
+        " the issuer never gives to somebody else, as `oid` of Entra is.",
+        default=None,
+    )
     scope_claim: str | None = setting(
         kinds.optional(kinds.text("the name of a claim, or a path such as 'a.b'")),
         "The claim that holds the scopes. None: that of the profile.",

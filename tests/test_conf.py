@@ -184,6 +184,7 @@ ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
     "insecure_loopback_http": (True, True, [1, 0, None, "yes"]),
     "insecure_ignore_confirmation": (True, True, [1, 0, None, "yes"]),
     "token_profile": ("entra", "entra", ["", "Entra", "jwt", None, 7, ["entra"]]),
+    "subject_claim": ("oid", "oid", ["", 7, ["sub"]]),
     "scope_claim": ("permissions", "permissions", ["", 7, ["scp"]]),
     "users": ("create", "create", ["", "CREATE", None, 7]),
     "match_verified_email": (True, True, [1, 0, None, "yes"]),
@@ -207,6 +208,7 @@ OPTIONAL = {
     "groups_claim",
     "scope_claim",
     "staff",
+    "subject_claim",
 }
 
 

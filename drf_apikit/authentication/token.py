@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from drf_apikit.conf import IssuerSettings
-from drf_apikit.jose import PROFILES, TokenProfile, claim_at
+from drf_apikit.jose import TokenProfile, claim_at, profile_of
 
 __all__ = ["AccessToken"]
 
@@ -33,7 +33,8 @@ class AccessToken:
     def subject(self) -> str:
         """The `sub` claim: unique within the issuer, never reassigned.
 
-        Tokens of simplejwt have `user_id` in its place.
+        Tokens of simplejwt have `user_id` in its place, unless `SUBJECT_CLAIM` names
+        another.
         """
         return str(self.claims[self._profile.subject])
 
@@ -76,4 +77,4 @@ class AccessToken:
 
     @property
     def _profile(self) -> TokenProfile:
-        return PROFILES[self.settings.token_profile]
+        return profile_of(self.settings.token_profile, self.settings.subject_claim)

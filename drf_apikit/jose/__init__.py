@@ -8,7 +8,7 @@ from drf_apikit.jose.claims import claim_at
 from drf_apikit.jose.compact import CompactToken, parse_compact
 from drf_apikit.jose.errors import KeySetError, Reason, TokenError
 from drf_apikit.jose.keys import KeySet, VerificationKey, parse_key_set
-from drf_apikit.jose.profiles import PROFILES, TokenProfile
+from drf_apikit.jose.profiles import PROFILES, TokenProfile, profile_of
 from drf_apikit.jose.verifier import Policy, verify
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "claim_at",
     "parse_compact",
     "parse_key_set",
+    "profile_of",
     "verify",
 ]

@@ -29,6 +29,12 @@ _CURVES: Final[Mapping[str, str]] = {
 #: One algorithm under two names (RFC 8037 section 3.1, RFC 9864 section 2.2).
 _EDDSA = frozenset({"EdDSA", "Ed25519"})
 
+#: Of the points of small order on its curve: the coordinate y, modulo the prime. Under
+#: such a key one signature fits messages that nobody has signed.
+_PRIME: Final = 2**255 - 19
+_OF_ORDER_8: Final = 0x5FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDERS: Final = frozenset({0, 1, _PRIME - 1, _OF_ORDER_8, _PRIME - _OF_ORDER_8})
+
 ALGORITHMS: Final = _RSA | frozenset(_CURVES.values()) | _EDDSA
 
 _KNOWN: Final[Mapping[str, Algorithm]] = get_default_algorithms()
@@ -48,7 +54,7 @@ def algorithms_for(key: Any) -> frozenset[str]:
             fitting = _CURVES.get(key.curve.name)
             return frozenset({fitting} if fitting else ())
         case ed25519.Ed25519PublicKey():
-            return _EDDSA
+            return frozenset() if _has_small_order(key) else _EDDSA
         case _:
             return frozenset()
 
@@ -58,3 +64,9 @@ def verify_signature(
 ) -> bool:
     """Check one signature with the named algorithm of `ALGORITHMS`."""
     return _PRIMITIVES[algorithm].verify(message, key, signature)
+
+
+def _has_small_order(key: ed25519.Ed25519PublicKey) -> bool:
+    """RFC 8032 section 5.1.2: the lowest 255 bits are y, however they are written."""
+    y = int.from_bytes(key.public_bytes_raw(), "little") % 2**255
+    return y % _PRIME in _SMALL_ORDERS

@@ -55,7 +55,9 @@ def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> No
     _check_audience(claims, rules, client)
     if rules.clients is not None and client not in rules.clients:
         raise TokenError(Reason.CLIENT, "from a client that is not allowed")
-    if "cnf" in claims and not rules.ignore_confirmation:
+    # RFC 7800 section 3.1; Keycloak says it a second time, in a claim of its own.
+    is_bound = "cnf" in claims or claims.get("typ") == "DPoP"
+    if is_bound and not rules.ignore_confirmation:
         raise TokenError(Reason.CONFIRMATION, "cnf asks for a proof of possession")
     _check_dates(claims, rules, now)
 

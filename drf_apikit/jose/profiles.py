@@ -5,11 +5,12 @@ them apart by `typ`; where a provider does not, the evidence is in the claims.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["PROFILES", "RFC9068", "TokenProfile"]
+__all__ = ["PROFILES", "RFC9068", "TokenProfile", "profile_of"]
 
 Claims = Mapping[str, Any]
 
@@ -22,7 +23,7 @@ _KINDS: Final = ("typ", "token_use", "token_type")
 
 def _is_subject(claims: Claims, client: str | None) -> bool:
     """RFC 9068 section 2.2: a client that acts for itself is the subject."""
-    return client is not None and claims["sub"] == client
+    return client is not None and claims.get("sub") == client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,12 @@ def _says_nothing(_claims: Claims, _client: str | None) -> bool:
 
 
 def _has_keycloak_account(claims: Claims, client: str | None) -> bool:
-    """Tell a service account; both claims, since a user may choose the name."""
+    """Tell a service account, which has no session.
+
+    A user may choose the name, and get the client's id by a mapper.
+    """
+    if "sid" in claims or "session_state" in claims:
+        return False
     named = claims.get("client_id", claims.get("clientId"))
     user = claims.get("preferred_username")
     return named == client and user == f"service-account-{str(client).lower()}"
@@ -78,11 +84,11 @@ def _is_entra_app(claims: Claims, _client: str | None) -> bool:
     kind = claims.get("idtyp")
     if kind is not None:
         return bool(kind == "app")
-    return "scp" not in claims and claims.get("oid") == claims["sub"]
+    return "scp" not in claims and claims.get("oid") == claims.get("sub")
 
 
 def _is_auth0_machine(claims: Claims, client: str | None) -> bool:
-    return bool(claims["sub"] == f"{client}@clients")
+    return claims.get("sub") == f"{client}@clients"
 
 
 RFC9068: Final = TokenProfile(
@@ -111,8 +117,8 @@ _PRESETS: Final = (
         types=frozenset({"jwt", "at+jwt"}),
         required=("jti",),
         clients=("azp",),
-        # ID, Refresh, Offline and Logout are the others.
-        values={"typ": frozenset({"Bearer"})},
+        # ID, Refresh, Offline and Logout are the others. What is bound has `cnf`.
+        values={"typ": frozenset({"Bearer", "DPoP"})},
         is_of_client=_has_keycloak_account,
     ),
     TokenProfile(
@@ -158,3 +164,10 @@ _PRESETS: Final = (
 PROFILES: Final[Mapping[str, TokenProfile]] = MappingProxyType(
     {profile.name: profile for profile in _PRESETS}
 )
+
+
+@cache
+def profile_of(name: str, subject: str | None = None) -> TokenProfile:
+    """Give a preset, whose subject may be in another claim."""
+    profile = PROFILES[name]
+    return profile if subject is None else replace(profile, subject=subject)

@@ -15,6 +15,7 @@ from drf_apikit.jose import (
     Policy,
     Reason,
     TokenError,
+    profile_of,
     verify,
 )
 from drf_apikit.jose.claims import ClaimRules
@@ -179,7 +180,7 @@ def _build(name: str, settings: IssuerSettings) -> Issuer:
         leeway=settings.leeway,
         max_lifetime=settings.max_lifetime,
         ignore_confirmation=settings.insecure_ignore_confirmation,
-        profile=PROFILES[settings.token_profile],
+        profile=profile_of(settings.token_profile, settings.subject_claim),
     )
     source: KeySource = (
         KeyStore(name, settings)

@@ -53,3 +53,12 @@ def test_a_token_of_simplejwt_has_no_client() -> None:
     settings = IssuerSettings(token_profile="simplejwt")
     token = AccessToken({"iss": "https://id.example", "user_id": 7}, settings)
     assert (token.subject, token.client_id, token.is_of_client) == ("7", None, False)
+
+
+def test_the_subject_is_where_the_settings_say() -> None:
+    settings = IssuerSettings(token_profile="entra", subject_claim="oid")
+    claims = {"iss": "https://id.example", "sub": "pairwise", "oid": "alice"}
+    token = AccessToken({**claims, "azp": "shop", "scp": "read"}, settings)
+    assert (token.subject, token.is_of_client) == ("alice", False)
+    machine = AccessToken({**claims, "sub": "alice", "azp": "shop"}, settings)
+    assert machine.is_of_client is True

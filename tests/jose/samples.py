@@ -356,6 +356,22 @@ _KEYCLOAK_ACCESS: Final = (
         scopes=_KEYCLOAK_SCOPES,
         subject=_KEYCLOAK_SUBJECT,
     ),
+    # Whoever may register chooses the name.
+    Sample(
+        provider="keycloak",
+        kind="access",
+        name="user who calls itself a service account",
+        header=_AT,
+        claims={
+            **_KEYCLOAK_USER,
+            "client_id": "web-shop",
+            "preferred_username": "service-account-web-shop",
+        },
+        client="web-shop",
+        scopes=_KEYCLOAK_SCOPES,
+        subject=_KEYCLOAK_SUBJECT,
+        is_standard=True,
+    ),
     Sample(
         provider="keycloak",
         kind="access",

@@ -1,5 +1,6 @@
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from drf_apikit.jose.algorithms import (
     ALGORITHMS,
@@ -50,6 +51,35 @@ def test_a_key_that_is_dear_to_verify_fits_nothing() -> None:
     for bits, fits in ((8192, RSA), (8193, frozenset())):
         numbers = rsa.RSAPublicNumbers(65537, (1 << (bits - 1)) + 1)
         assert algorithms_for(numbers.public_key()) == fits
+
+
+PRIME = 2**255 - 19
+OF_ORDER_8 = 0x5FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+
+
+@pytest.mark.compliance("RFC 8725", "3.5")
+@pytest.mark.parametrize("sign_of_x", [0, 1])
+@pytest.mark.parametrize(
+    "y",
+    [0, 1, PRIME - 1, PRIME, PRIME + 1, OF_ORDER_8, PRIME - OF_ORDER_8],
+    ids=["order-4", "neutral", "order-2", "order-4'", "neutral'", "order-8", "other-8"],
+)
+def test_a_key_of_small_order_fits_nothing(y: int, sign_of_x: int) -> None:
+    """With the neutral element as R, and nothing as S, one of a few messages fits."""
+    raw = (y | sign_of_x << 255).to_bytes(32, "little")
+    key = ed25519.Ed25519PublicKey.from_public_bytes(raw)
+    assert algorithms_for(key) == frozenset()
+    forged = (1).to_bytes(64, "little")
+    if y < PRIME and (y not in {1, PRIME - 1} or not sign_of_x):
+        assert any(fits(key, forged, bytes([n])) for n in range(200))
+
+
+def fits(key: ed25519.Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def test_nothing_but_a_key_fits() -> None:

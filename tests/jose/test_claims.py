@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from drf_apikit.jose.claims import ClaimRules, check_claims
 from drf_apikit.jose.errors import Reason, TokenError
+from drf_apikit.jose.profiles import PROFILES
 from tests.jose.minting import AUDIENCE, CLAIMS, ISSUER, NOW, RULES
 from tests.jose.strategies import JSON_VALUES
 
@@ -266,3 +267,33 @@ def test_an_audience_matches_as_a_whole(aud: str | list[str], ours: str) -> None
     assert accepted(rules, aud=aud) is (
         ours in ([aud] if isinstance(aud, str) else aud)
     )
+
+
+@pytest.mark.compliance("RFC 7800", "3.1")
+@pytest.mark.parametrize(
+    "claims",
+    [{"cnf": {"jkt": "x"}}, {"cnf": None}, {"cnf": {}}, {"typ": "DPoP"}],
+    ids=repr,
+)
+def test_a_token_that_is_bound_needs_a_proof(claims: dict[str, Any]) -> None:
+    assert refusal(**claims).reason is Reason.CONFIRMATION
+    assert accepted(replace(RULES, ignore_confirmation=True), **claims)
+
+
+@pytest.mark.parametrize("value", [-1, 2**63, True, 1.0, [], None])
+def test_a_number_may_be_a_subject_for_simplejwt_alone(value: Any) -> None:
+    rules = replace(RULES, profile=PROFILES["simplejwt"])
+    claims = {"token_type": "access", "user_id": value}
+    assert refusal(rules, **claims).reason is Reason.CLAIM_INVALID
+    for number in (0, 1, 2**63 - 1, "7"):
+        assert accepted(rules, **{**claims, "user_id": number})
+    assert refusal(sub=7).reason is Reason.CLAIM_INVALID
+
+
+def test_clients_alone_will_do_without_an_audience() -> None:
+    rules = replace(RULES, audiences=None, clients=frozenset({"shop"}))
+    assert refusal(rules).reason is Reason.AUDIENCE
+    rules = replace(rules, profile=PROFILES["cognito"])
+    assert accepted(rules, token_use="access")
+    other = refusal(rules, token_use="access", client_id="other")
+    assert other.reason is Reason.CLIENT

@@ -223,3 +223,21 @@ def test_a_token_may_be_bound_where_that_is_ignored_by_choice() -> None:
     entry = {**STATIC, "INSECURE_IGNORE_CONFIRMATION": True}
     with override_settings(DRF_APIKIT=trusting(**{ISSUER: entry})):
         assert judge(find_issuer(ISSUER), token)["sub"] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({}, Reason.CLAIM_MISSING),
+        ({"oid": ""}, Reason.CLAIM_INVALID),
+        ({"oid": 7}, Reason.CLAIM_INVALID),
+    ],
+)
+def test_a_subject_of_the_settings_must_be_there(
+    claims: dict[str, Any], reason: Reason
+) -> None:
+    entry = {**STATIC, "SUBJECT_CLAIM": "oid"}
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: entry})):
+        issuer = find_issuer(ISSUER)
+        assert judge(issuer, mint(claims={**CLAIMS, "oid": "a", "sub": None}))["oid"]
+        assert refusal(issuer, mint(claims={**CLAIMS, **claims})) is reason
