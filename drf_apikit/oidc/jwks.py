@@ -205,7 +205,7 @@ def _begin_anew() -> None:
 
 def _patience() -> float:
     """Give the seconds after which a command does not wait any longer."""
-    return 4.0 * apikit_settings.authentication.fetch_timeout
+    return 5.0 * apikit_settings.authentication.fetch_timeout
 
 
 os.register_at_fork(after_in_child=_begin_anew)

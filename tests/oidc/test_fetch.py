@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from drf_apikit.oidc.fetch import MAX_SIZE, FetchError, check_url, fetch_json
+from drf_apikit.oidc.fetch import MAX_SIZE, Document, FetchError, check_url, fetch_json
+from drf_apikit.oidc.fetch import fetch as fetch_document
+from drf_apikit.oidc.transport import Reply
 from tests.databases import in_threads
 from tests.oidc.provider import Answer, Provider, as_json, as_text
 
@@ -301,3 +303,108 @@ def test_threads_fetch_side_by_side(provider: Provider) -> None:
     provider.answers["/x"] = answer
     call = functools.partial(fetch, provider, 5)
     assert in_threads(call, call) == [DOCUMENT] * 2
+
+
+#: What the transport of the project gives, or raises.
+OWN: list[Any] = [None]
+
+
+def transport(url: str, *, timeout: float, max_size: int) -> Any:
+    """Be the transport of a project."""
+    assert (url, timeout, max_size) == ("https://id.example/", 7, MAX_SIZE)
+    if isinstance(OWN[0], Exception):
+        raise OWN[0]
+    return OWN[0]
+
+
+@pytest.fixture
+def own(settings: Any) -> list[Any]:
+    path = f"{__name__}.{transport.__name__}"
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": path}}
+    return OWN
+
+
+def test_a_project_may_have_its_own_transport(own: list[Any]) -> None:
+    own[0] = Reply(200, {"cache-CONTROL": "max-age=70"}, b'{"a": 1}')
+    assert fetch_document("https://id.example/", timeout=7) == Document({"a": 1}, 70)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        (200, {}, b"{}"),
+        Reply(200, {}, b""),
+        Reply(404, {}, b"{}"),
+        Reply(200, {}, b" " * MAX_SIZE + b"{}"),
+        KeyError("x"),
+        RecursionError(),
+        FetchError("no"),
+    ],
+    ids=lambda given: repr(given)[:40],
+)
+def test_whatever_it_does_wrong_is_an_error(own: list[Any], given: Any) -> None:
+    own[0] = given
+    with pytest.raises(FetchError):
+        fetch_document("https://id.example/", timeout=7)
+
+
+def test_a_transport_that_is_not_there_is_an_error(settings: Any) -> None:
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": "nowhere.get"}}
+    with pytest.raises(FetchError, match="ModuleNotFoundError"):
+        fetch_document("https://id.example/", timeout=7)
+
+
+@pytest.mark.usefixtures("own")
+def test_what_may_not_be_asked_no_transport_sees() -> None:
+    with pytest.raises(FetchError, match="is not https"):
+        fetch_document("http://id.example/", timeout=7)
+
+
+@pytest.mark.parametrize(
+    ("headers", "max_age"),
+    [
+        ({}, None),
+        ({"Cache-Control": ""}, None),
+        ({"Cache-Control": "public, must-revalidate"}, None),
+        ({"Cache-Control": "s-maxage=5"}, None),
+        ({"Cache-Control": "max-age=x"}, None),
+        ({"Cache-Control": "max-age=-1"}, None),
+        ({"Cache-Control": f"max-age={'9' * 5000}"}, None),
+        ({"Cache-Control": "max-age=0"}, 0),
+        ({"Cache-Control": "public,max-age=70"}, 70),
+        ({"Cache-Control": 'Public, Max-Age="70"'}, 70),
+        ({"Cache-Control": "max-age = 70, public"}, 70),
+        ({"Cache-Control": "no-cache, max-age=70"}, 0),
+        ({"Cache-Control": 'no-cache="Set-Cookie"'}, 0),
+        ({"Cache-Control": "max-age=70, NO-STORE"}, 0),
+        ({"Cache-Control": "max-age=70", "Age": "30"}, 40),
+        ({"Cache-Control": "max-age=70", "Age": "90"}, 0),
+        ({"Cache-Control": "max-age=70", "Age": "²"}, 70),
+        ({"Cache-Control": "max-age=70", "Age": "9" * 5000}, 70),
+        ({"Cache-Control": "max-age=70", "Age": "-5"}, 70),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+@pytest.mark.compliance("RFC 9111", "4.2.1")
+def test_how_long_it_is_fresh(
+    own: list[Any], headers: dict[str, str], max_age: int | None
+) -> None:
+    own[0] = Reply(200, headers, b"{}")
+    assert fetch_document("https://id.example/", timeout=7).max_age == max_age
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": 1e999}', b"[]", b'"x"', b"null", b"7"],
+    ids=repr,
+)
+def test_only_a_strict_object_is_a_document(own: list[Any], body: bytes) -> None:
+    own[0] = Reply(200, {}, body)
+    with pytest.raises(FetchError):
+        fetch_document("https://id.example/", timeout=7)
+
+
+def test_numbers_are_read(own: list[Any]) -> None:
+    own[0] = Reply(200, {}, b'{"a": 1.5}')
+    assert fetch_document("https://id.example/", timeout=7).content == {"a": 1.5}

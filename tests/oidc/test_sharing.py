@@ -1,0 +1,335 @@
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.backends.signals import connection_created
+
+from drf_apikit.oidc.sharing import SLOTS, WINDOW, LockState, SharedLevel
+from tests.jose.minting import public_jwk
+from tests.oidc.caches import Memory
+from tests.oidc.provider import Clock, Provider
+from tests.oidc.stores import LIFETIME, kids, renewed, settled, store_of
+
+ISSUER = "https://id.example"
+LIFE = 20
+
+
+def level(uri: str | None = None) -> SharedLevel:
+    return SharedLevel(ISSUER, uri)
+
+
+@pytest.fixture
+def one(shared: Memory) -> Iterator[SharedLevel]:
+    assert shared.values == {}
+    mine = level()
+    with mine.session():
+        yield mine
+
+
+@pytest.fixture
+def other(shared: Memory) -> Iterator[SharedLevel]:
+    assert shared.values == {}
+    theirs = level()
+    with theirs.session():
+        yield theirs
+
+
+def test_a_text_is_shared(one: SharedLevel, other: SharedLevel, clock: Clock) -> None:
+    assert other.read() is None
+    one.write("text", 9.1)
+    assert other.read() == "text"
+    clock.now += 9.9
+    assert other.read() == "text"
+    clock.now += 0.1
+    assert other.read() is None
+
+
+def test_issuers_and_places_are_apart(one: SharedLevel) -> None:
+    one.write("text", 10)
+    for stranger in (level(f"{ISSUER}/keys"), SharedLevel(f"{ISSUER}/", None)):
+        with stranger.session():
+            assert stranger.read() is None
+
+
+def test_what_is_no_text_is_not_read(one: SharedLevel, shared: Memory) -> None:
+    one.write("text", 10)
+    (name,) = shared.values
+    shared.values[name] = (b"bytes", float("inf"))
+    assert one.read() is None
+
+
+def test_one_has_the_lock_at_a_time(
+    one: SharedLevel, other: SharedLevel, clock: Clock
+) -> None:
+    lock = one.lock(clock.now, LIFE)
+    assert (lock.state, lock.until) == (LockState.MINE, clock.now + LIFE)
+    seen = other.lock(clock.now + 1, LIFE)
+    assert (seen.state, seen.until) == (LockState.BUSY, lock.until)
+    # It is not theirs to give back.
+    other.unlock(seen)
+    assert other.lock(clock.now, LIFE).state is LockState.BUSY
+    one.unlock(lock)
+    assert other.lock(clock.now, LIFE).state is LockState.MINE
+
+
+def test_after_a_failure_the_lock_stays(
+    one: SharedLevel, other: SharedLevel, clock: Clock
+) -> None:
+    lock = one.lock(clock.now, LIFE)
+    clock.now += 8
+    one.fail(lock, clock.now)
+    seen = other.lock(clock.now, LIFE)
+    assert (seen.state, seen.until) == (LockState.FAILED, lock.until)
+    other.fail(seen, clock.now)
+    clock.now += 11.9
+    assert other.lock(clock.now, LIFE).state is LockState.FAILED
+    clock.now += 0.1
+    assert other.lock(clock.now, LIFE).state is LockState.MINE
+
+
+def test_an_owner_that_was_too_slow_touches_nothing(
+    one: SharedLevel, other: SharedLevel, clock: Clock
+) -> None:
+    lock = one.lock(clock.now, LIFE)
+    clock.now += LIFE
+    theirs = other.lock(clock.now, LIFE)
+    one.unlock(lock)
+    one.fail(lock, clock.now)
+    assert one.lock(clock.now, LIFE).state is LockState.BUSY
+    other.unlock(theirs)
+
+
+def test_a_lock_that_was_given_back_in_between_is_taken(
+    one: SharedLevel, clock: Clock, shared: Memory
+) -> None:
+    one.lock(clock.now, LIFE)
+    shared.before = lambda call: shared.values.clear() if call == "get" else None
+    assert one.lock(clock.now, LIFE).state is LockState.MINE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        7,
+        b"busy",
+        "rubbish",
+        "busy:nan:0000000000000000",
+        "mine:1800000010.0:0000000000000000",
+        "busy:1700000000.0:0000000000000000",
+        "busy:1900000000.0:0000000000000000",
+        f"busy:{'9' * 400}.0:0000000000000000",
+    ],
+    ids=repr,
+)
+def test_rubbish_is_no_lock(
+    one: SharedLevel, clock: Clock, shared: Memory, value: Any
+) -> None:
+    one.lock(clock.now, LIFE)
+    (name,) = shared.values
+    shared.values[name] = (value, float("inf"))
+    assert one.lock(clock.now, LIFE).state is LockState.MINE
+    assert one.lock(clock.now, LIFE).state is LockState.BUSY
+
+
+def test_there_are_so_many_slots_for_all(
+    one: SharedLevel, other: SharedLevel, clock: Clock
+) -> None:
+    taken = []
+    for second in range(3 * WINDOW):
+        taken += [second for each in (one, other) if each.take_slot(clock.now)]
+        clock.now += 1
+    assert taken == [0, 0, 1, WINDOW, WINDOW, WINDOW + 1, *[2 * WINDOW] * 2, 121]
+
+
+@pytest.mark.parametrize("value", ["rubbish", 0.0, 4e9], ids=repr)
+def test_rubbish_is_no_slot(
+    one: SharedLevel, clock: Clock, shared: Memory, value: Any
+) -> None:
+    for _ in range(SLOTS):
+        assert one.take_slot(clock.now)
+    assert not one.take_slot(clock.now)
+    name = sorted(shared.values)[1]
+    shared.values[name] = (value, float("inf"))
+    assert one.take_slot(clock.now)
+    assert not one.take_slot(clock.now)
+
+
+def test_without_a_session_each_is_alone(shared: Memory, clock: Clock) -> None:
+    alone = level()
+    alone.write("text", 10)
+    assert alone.read() is None
+    assert alone.lock(clock.now, LIFE).state is LockState.NONE
+    assert all(alone.take_slot(clock.now) for _ in range(10))
+    assert shared.calls == []
+
+
+def test_a_cache_that_swallows_errors_leaves_each_alone(
+    clock: Clock, settings: Any
+) -> None:
+    """Nothing is added to it, and nothing is there."""
+    errors_swallowed(settings)
+    mine = level()
+    with mine.session():
+        mine.write("text", 10)
+        assert mine.read() is None
+        assert mine.lock(clock.now, LIFE).state is LockState.NONE
+        assert all(mine.take_slot(clock.now) for _ in range(10))
+
+
+def test_a_cache_that_fails_is_left_alone_till_the_next_time(
+    shared: Memory, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine = level()
+
+    def fail(_call: str) -> None:
+        raise OSError("down")
+
+    shared.before = fail
+    for _ in range(2):
+        with mine.session():
+            assert mine.read() is None
+            assert mine.lock(clock.now, LIFE).state is LockState.NONE
+    assert shared.calls == ["get", "get"]
+    shared.before = lambda _: None
+    with mine.session():
+        mine.write("text", 10)
+        assert mine.read() == "text"
+    assert caplog.messages == ["Cannot share keys through the cache"]
+    assert "OSError: down" in caplog.text
+
+
+def test_a_cache_that_hangs_holds_up_one_thread_and_no_more(
+    shared: Memory, clock: Clock, settings: Any
+) -> None:
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"FETCH_TIMEOUT": 1}}
+    let_go = threading.Event()
+    mine = level()
+    shared.before = lambda _: let_go.wait(30)
+    for _ in range(3):
+        with mine.session():
+            assert mine.read() is None
+            assert mine.lock(clock.now, LIFE).state is LockState.NONE
+    assert shared.calls == ["get"]
+    # The child of a fork has no such thread.
+    shared.before = lambda _: None
+    mine.begin_anew()
+    with mine.session():
+        mine.write("text", 10)
+        assert mine.read() == "text"
+    let_go.set()
+
+
+def test_without_threads_each_is_alone(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    mine = level()
+    with mine.session():
+        assert mine.lock(clock.now, LIFE).state is LockState.NONE
+
+
+def no_such_cache(settings: Any) -> None:
+    settings.CACHES = {"default": {"BACKEND": "nowhere.Cache"}}
+
+
+def no_such_alias(settings: Any) -> None:
+    section = {**settings.DRF_APIKIT["AUTHENTICATION"], "CACHE": "other"}
+    settings.DRF_APIKIT = {"AUTHENTICATION": section}
+
+
+def nobody_there(settings: Any) -> None:
+    backend = "django_redis.cache.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "redis://[::1]:1"}}
+
+
+def errors_swallowed(settings: Any) -> None:
+    nobody_there(settings)
+    options = {"OPTIONS": {"IGNORE_EXCEPTIONS": True}}
+    settings.CACHES = {"default": {**settings.CACHES["default"], **options}}
+
+
+BROKEN: Mapping[str, Callable[[Any], None]] = {
+    "no such cache": no_such_cache,
+    "no such alias": no_such_alias,
+    "nobody there": nobody_there,
+    "errors swallowed": errors_swallowed,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_with_a_broken_cache_each_process_helps_itself(
+    provider: Provider, clock: Clock, settings: Any, name: str
+) -> None:
+    BROKEN[name](settings)
+    store = store_of(provider, clock)
+    assert kids(store.keys()) == ["P-256"]
+    clock.now += LIFETIME
+    provider.publish(public_jwk("RSA"))
+    assert renewed(store) == ["RSA"]
+    for number in range(10):
+        store.refreshed(f"{number}")
+    assert provider.fetches == 2 + SLOTS
+    clock.now += LIFETIME
+    provider.fail()
+    assert renewed(store) == ["RSA"]
+
+
+def test_a_cache_that_hangs_holds_up_no_request(
+    provider: Provider, clock: Clock, shared: Memory
+) -> None:
+    let_go = threading.Event()
+    shared.before = lambda _: let_go.wait(30)
+    try:
+        store = store_of(provider, clock)
+        assert kids(store.keys()) == ["P-256"]
+        clock.now += LIFETIME
+        provider.publish(public_jwk("RSA"))
+        assert kids(store.keys()) == ["P-256"]
+        assert kids(settled(store).keys()) == ["RSA"]
+        provider.publish(public_jwk("P-256"))
+        assert kids(store.refreshed("P-256")) == ["P-256"]
+        assert shared.calls == ["get"]
+    finally:
+        let_go.set()
+
+
+@pytest.fixture
+def opened() -> Iterator[list[Any]]:
+    """Give the connections to databases that are opened meanwhile."""
+    made: list[Any] = []
+
+    def note(connection: Any, **_: object) -> None:
+        made.append(connection)
+
+    connection_created.connect(note)
+    yield made
+    connection_created.disconnect(note)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_can_be_what_is_shared(
+    provider: Provider, clock: Clock, settings: Any, opened: list[Any]
+) -> None:
+    backend = "django.core.cache.backends.db.DatabaseCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "shared_keys"}}
+    call_command("createcachetable", verbosity=0)
+    try:
+        for _ in range(3):
+            store = store_of(provider, clock)
+            assert kids(store.keys()) == ["P-256"]
+            settled(store)
+        assert provider.fetches == 1
+        for thread in threading.enumerate():
+            if thread.name == "drf_apikit shared keys":
+                thread.join(10)
+        assert len(opened) == 3
+        assert all(wrapper.connection is None for wrapper in opened)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE shared_keys")
