@@ -2,18 +2,28 @@
 
 from django.core import checks
 
+from drf_apikit.checks.authentication import (
+    check_authentication,
+    check_deployed_authentication,
+    check_groups,
+)
 from drf_apikit.checks.conditional import check_conditional
 from drf_apikit.checks.idempotency import check_idempotency
 from drf_apikit.checks.pagination import check_pagination
+from drf_apikit.checks.scopes import check_scopes
 from drf_apikit.checks.settings import check_settings
 from drf_apikit.checks.wiring import check_cors, check_problems
 
 __all__ = [
+    "check_authentication",
     "check_conditional",
     "check_cors",
+    "check_deployed_authentication",
+    "check_groups",
     "check_idempotency",
     "check_pagination",
     "check_problems",
+    "check_scopes",
     "check_settings",
     "register",
 ]
@@ -26,4 +36,8 @@ def register() -> None:
     checks.register(check_pagination, checks.Tags.urls)
     checks.register(check_conditional, checks.Tags.urls)
     checks.register(check_idempotency, checks.Tags.urls)
+    checks.register(check_authentication, checks.Tags.security)
+    checks.register(check_deployed_authentication, checks.Tags.security, deploy=True)
+    checks.register(check_groups, checks.Tags.database)
+    checks.register(check_scopes, checks.Tags.urls)
     checks.register(check_cors, checks.Tags.compatibility)

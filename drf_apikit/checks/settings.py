@@ -39,6 +39,9 @@ def _paths() -> list[checks.CheckMessage]:
         "DRF_APIKIT['AUTHENTICATION']['PRINCIPAL_RESOLVER']": (
             apikit_settings.authentication.principal_resolver
         ),
+        "DRF_APIKIT['AUTHENTICATION']['TRANSPORT']": (
+            apikit_settings.authentication.transport
+        ),
         "DRF_APIKIT['METRICS']['COUNTER']": apikit_settings.metrics.counter,
     }
     return [

@@ -51,7 +51,7 @@ FAULTS = [
         "drf_apikit.E003",
         "DRF_APIKIT['AUTHENTICATION']['ISSUERS']['https://id.example']['AUDIENCE']"
         " is missing.",
-        "What `aud` of a token must contain. Mandatory (RFC 9068 section 4).",
+        "Set AUDIENCE, or a token for another API would do here.",
         id="missing",
     ),
     pytest.param(
@@ -69,6 +69,14 @@ FAULTS = [
         " 'drf_apikit.authentication.nobody', which cannot be imported.",
         "Name a function by its module and name.",
         id="name-is-not-there",
+    ),
+    pytest.param(
+        named(TRANSPORT="drf_apikit.oidc.transport.nobody"),
+        "drf_apikit.E004",
+        "DRF_APIKIT['AUTHENTICATION']['TRANSPORT'] names"
+        " 'drf_apikit.oidc.transport.nobody', which cannot be imported.",
+        "Name a function by its module and name.",
+        id="transport-is-not-there",
     ),
     pytest.param(
         named(PRINCIPAL_RESOLVER="drf_apikit.__version__"),
