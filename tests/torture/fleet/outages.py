@@ -23,9 +23,9 @@ __all__ = ["cold_and_down", "outage", "outages"]
 #: Seconds between two attempts of the fleet.
 PAUSE: Final = 20
 #: Seconds at the beginning of an outage in which there are many short steps.
-CLOSELY: Final = 2 * MINUTE
+CLOSELY: Final = MINUTE
 #: How much longer steps are than on a good day, since there are many of these.
-SLOWER: Final = 4
+SLOWER: Final = 6
 LANES: Final = 4
 SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.005

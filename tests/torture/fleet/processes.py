@@ -26,6 +26,8 @@ CLOCK: Final = "clock"
 #: One line for each event: when, which process, what.
 NOTES: Final = "notes"
 THREADS: Final = 8
+#: The connection that is not for tokens.
+OWN_LANE: Final = -1
 SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.005
 LOGGED: Final = 10_000
@@ -48,7 +50,7 @@ class Processes:
         self._resources = resources
         self._keeper = Guardian()
         self._gunicorns: list[Guardian] = []
-        self._clients: list[list[Client]] = [[] for _ in range(count)]
+        self._clients: dict[tuple[int, int], Client] = {}
         self._environment: dict[str, str] = {}
         resources.enter_context(self._keeper.start(remove=[self.folder]))
         self.folder.mkdir(mode=0o700)
@@ -97,22 +99,22 @@ class Processes:
 
     def begin(self, number: int, lane: int, path: str, token: str | None) -> Client:
         """Send a request to a process but for its end, on one of its connections."""
-        clients = self._clients[number]
-        while len(clients) <= lane:
-            clients.append(Client(self._socket(number)))
+        place = (number, lane)
+        if place not in self._clients:
+            self._clients[place] = Client(self._socket(number))
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        clients[lane].begin("GET", path, None, headers)
-        return clients[lane]
+        self._clients[place].begin("GET", path, None, headers)
+        return self._clients[place]
 
     def state(self, number: int) -> Any:
         """Ask a process which it is, and what it is busy with."""
-        client = Client(self._socket(number))
         try:
-            client.begin("GET", "/state")
+            client = self.begin(number, OWN_LANE, "/state", None)
             client.complete()
             return client.answer().json()
-        finally:
-            client.close()
+        except BrokenError:
+            self.hang_up(number)
+            raise
 
     def settle(self, meanwhile: Callable[[], object]) -> None:
         """Wait until no process does anything in the background."""
@@ -188,6 +190,6 @@ class Processes:
 
     def hang_up(self, *numbers: int) -> None:
         """Close the connections to some processes, or to all."""
-        for number in numbers or range(self.count):
-            while self._clients[number]:
-                self._clients[number].pop().close()
+        wanted = numbers or range(self.count)
+        for place in [place for place in self._clients if place[0] in wanted]:
+            self._clients.pop(place).close()
