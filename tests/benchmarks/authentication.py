@@ -1,104 +1,193 @@
-"""Authentication: one RS256 token for us, for simplejwt and for PyJWT alone."""
+"""Authentication: signatures beside libraries, requests beside other packages.
 
-import json
+    python -m tests.benchmarks.authentication --database postgresql
+
+A provider on loopback, in a process of its own, serves its keys and answers about
+tokens. All tokens are signed by RS256 with a key of 2048 bits, and everybody
+finds one user in the database. Everybody's cache is memory of the process, which is
+faster than one that processes share.
+"""
+
+import argparse
+import logging
 import time
-import uuid
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
 
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import override_settings
-from jwt.algorithms import RSAAlgorithm
-from rest_framework.request import Request
-from rest_framework.test import APIRequestFactory
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PUBLIC_PEM = KEY.public_key().public_bytes(
-    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+from drf_apikit.jose import parse_compact
+from drf_apikit.oidc import verified
+from tests.benchmarks.authentication_algorithms import compare_algorithms
+from tests.benchmarks.authentication_cases import (
+    DIRECT,
+    Call,
+    Tokens,
+    accepted,
+    cold,
+    each_in_turn,
+    identity_by_django,
+    identity_by_statement,
+    issuers_of,
+    known_user,
+    ours,
+    refusal,
+    request_with,
 )
-# Read when its modules are imported, and never again.
-settings.SIMPLE_JWT = {"ALGORITHM": "RS256", "VERIFYING_KEY": PUBLIC_PEM.decode()}
-
-from rest_framework_simplejwt.authentication import JWTAuthentication
-
-from drf_apikit.authentication import JWTBearerAuthentication
-from drf_apikit.jose import parse_compact, verify
-from drf_apikit.models import ExternalIdentity
-from drf_apikit.oidc import find_issuer
+from tests.benchmarks.authentication_peers import (
+    BY_URL,
+    OIDC_AUTH,
+    SIMPLEJWT,
+    Peer,
+    peers_of,
+    settings_of,
+)
+from tests.benchmarks.authentication_provider import provider_apart
 from tests.benchmarks.harness import Goal, measure, options, throw_away_database
+from tests.benchmarks.idempotency_costs import print_costs
 
-ISSUER = "https://issuer.test"
-AUDIENCE = "https://api.test"
-FACTORY = APIRequestFactory()
+OURS: Final = "authenticate()"
+DJANGO: Final = "identity by Django"
+STATEMENT: Final = "identity by a statement made once"
+USER: Final = "user by Django"
+VERIFIED: Final = "verify_token()"
+MACHINE: Final = "machine client, USERS local"
+THIRD: Final = "at most 0.33"
+CACHES: Final = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+#: Entries of our cache of verified tokens.
+ENTRIES: Final = 1000
 
 
-def jwks() -> dict[str, Any]:
-    key = json.loads(RSAAlgorithm.to_jwk(KEY.public_key()))
-    return {"keys": [{**key, "kid": "k", "alg": "RS256", "use": "sig"}]}
+class Bench:
+    """The provider, the user and everybody who authenticates."""
+
+    def __init__(self, chosen: argparse.Namespace, issuer: str) -> None:
+        self.chosen, self.issuer = chosen, issuer
+        self.issuers = issuers_of(issuer)
+        self.user = known_user(issuer)
+        self.tokens = Tokens.of(issuer, self.user)
+        self.peers = peers_of(issuer)
+
+    @contextmanager
+    def settings(self, **members: Any) -> Iterator[None]:
+        """Trust the provider, and let nobody know anything of it."""
+        authentication = {"ISSUERS": self.issuers, **members}
+        verified.forget()
+        with override_settings(
+            CACHES=CACHES,
+            DRF_APIKIT={"AUTHENTICATION": authentication},
+            **settings_of(self.issuer),
+        ):
+            yield
+
+    def everybody(self, ask: Callable[[Peer], Call]) -> dict[str, Call]:
+        return {name: ask(peer) for name, peer in self.peers.items()}
+
+    def run(
+        self, title: str, cases: dict[str, Call], goals: list[Goal], repeat: int = 10
+    ) -> None:
+        title = f"Authentication on {self.chosen.database}: {title}"
+        others = [goal for goal in goals if goal.base in cases]
+        measure(title, cases, others, self.chosen.rounds, repeat)
+        print_costs(cases)
 
 
-def token_of(user: User) -> str:
-    now = int(time.time())
-    claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": "subject",
-        "client_id": "client",
-        "scope": "read write",
-        "iat": now,
-        "exp": now + 3600,
-        "jti": uuid.uuid4().hex,
-        "token_type": "access",
-        "user_id": str(user.pk),
+def beside(*names: str, case: str = OURS, wanted: str = "") -> list[Goal]:
+    return [Goal(case, name, wanted) for name in names]
+
+
+def keys_known(bench: Bench) -> None:
+    tokens, user, url = bench.tokens, bench.user, bench.issuer
+    request = request_with(tokens.good)
+    cases: dict[str, Call] = {
+        OURS: accepted(partial(ours, request), user),
+        **bench.everybody(lambda peer: accepted(partial(peer.warm, request), user)),
+        "authenticate(), USERS local": _local(tokens, user),
+        MACHINE: accepted(partial(ours, request_with(tokens.machine)), None),
+        VERIFIED: lambda: verified.verify_token(tokens.good, time.time()),
+        "parse_compact()": partial(parse_compact, tokens.good),
+        DJANGO: partial(identity_by_django, url),
+        STATEMENT: partial(identity_by_statement, url),
+        USER: lambda: User.objects.get(pk=user.pk),
     }
-    headers = {"typ": "at+jwt", "kid": "k"}
-    return jwt.encode(claims, KEY, algorithm="RS256", headers=headers)
+    goals = [
+        *beside(SIMPLEJWT, wanted=THIRD),
+        *beside(*(name for name in bench.peers if name != SIMPLEJWT)),
+        *beside(SIMPLEJWT, case="authenticate(), USERS local"),
+        *beside(SIMPLEJWT, case=MACHINE),
+        *beside(VERIFIED, USER),
+        *beside(DJANGO, USER, case=STATEMENT),
+    ]
+    bench.run("keys known", cases, goals)
+
+
+def tokens_cached(bench: Bench) -> None:
+    tokens, user = bench.tokens, bench.user
+    request = request_with(tokens.good)
+    cases = {
+        OURS: accepted(partial(ours, request), user),
+        **bench.everybody(lambda peer: accepted(partial(peer.warm, request), user)),
+        "authenticate(), USERS local": _local(tokens, user),
+        MACHINE: accepted(partial(ours, request_with(tokens.machine)), None),
+        VERIFIED: lambda: verified.verify_token(tokens.good, time.time()),
+    }
+    goals = [
+        *beside(*bench.peers),
+        *beside(SIMPLEJWT, case="authenticate(), USERS local"),
+        *beside(SIMPLEJWT, case=MACHINE),
+    ]
+    bench.run("keys known, and our cache of verified tokens on", cases, goals)
+
+
+def keys_unknown(bench: Bench) -> None:
+    tokens, user, url = bench.tokens, bench.user, bench.issuer
+    request = request_with(tokens.good)
+    given = "authenticate(), JWKS_URI given"
+    direct = partial(cold, url + DIRECT, request_with(tokens.direct))
+    cases = {
+        OURS: accepted(partial(cold, url, request), user),
+        given: accepted(direct, user),
+        **bench.everybody(lambda peer: accepted(partial(peer.cold, request), user)),
+    }
+    goals = [*beside(OIDC_AUTH), *beside(BY_URL, case=given)]
+    bench.run("keys unknown to process and cache", cases, goals, repeat=1)
+
+
+def refused(bench: Bench, title: str, *tokens: str) -> None:
+    def call(authenticate: Callable[[Any], Any]) -> Call:
+        return refusal(each_in_turn(authenticate, tokens))
+
+    accepts = {SIMPLEJWT} if title != "expired" else set()
+    peers = {n: call(p.warm) for n, p in bench.peers.items() if n not in accepts}
+    bench.run(f"refused, {title}", {OURS: call(ours), **peers}, beside(*peers))
+
+
+def _local(tokens: Tokens, user: User) -> Call:
+    return accepted(partial(ours, request_with(tokens.local)), user)
 
 
 def main() -> None:
     chosen = options(__doc__)
-    issuers = {ISSUER: {"AUDIENCE": AUDIENCE, "JWKS": jwks()}}
-    with (
-        throw_away_database(chosen.database),
-        override_settings(DRF_APIKIT={"AUTHENTICATION": {"ISSUERS": issuers}}),
-    ):
-        user = User.objects.create(username="user")
-        ExternalIdentity.objects.create(issuer=ISSUER, subject="subject", user=user)
-        token = token_of(user)
-        parsed = parse_compact(token)
-        issuer, now = find_issuer(ISSUER), time.time()
-        rs256 = RSAAlgorithm(RSAAlgorithm.SHA256)
-        keys: Any = issuer.keys
-        public = KEY.public_key()
-        bearer = {"Authorization": f"Bearer {token}"}
-        request = Request(FACTORY.get("/", headers=bearer))
-        ours, theirs = JWTBearerAuthentication(), JWTAuthentication()
-        for backend in (ours, theirs):
-            found: Any = backend.authenticate(request)
-            assert found[0] == user
-        cases = {
-            "authenticate()": lambda: ours.authenticate(request),
-            "simplejwt": lambda: theirs.authenticate(request),
-            "parse and verify": lambda: verify(
-                parse_compact(token), keys, issuer.policy, now
-            ),
-            "verify": lambda: verify(parsed, keys, issuer.policy, now),
-            "raw signature": lambda: rs256.verify(
-                parsed.signing_input, public, parsed.signature
-            ),
-            "user query": lambda: User.objects.get(pk=user.pk),
-        }
-        goals = [
-            Goal("authenticate()", "simplejwt", "at most 0.33"),
-            Goal("verify", "raw signature", "at most 2"),
-            Goal("parse and verify", "raw signature", "at most 2"),
-            Goal("authenticate()", "user query"),
-        ]
-        title = f"Authentication on {chosen.database}, RS256 with 2048 bits"
-        measure(title, cases, goals, chosen.rounds, repeat=10)
+    # Some of them tell a log about each refusal, which is not to be timed.
+    logging.getLogger().handlers = [logging.NullHandler()]
+    with provider_apart() as issuer, throw_away_database(chosen.database):
+        bench = Bench(chosen, issuer)
+        tokens = bench.tokens
+        compare_algorithms(chosen.rounds)
+        with bench.settings():
+            keys_known(bench)
+            refused(bench, "expired", tokens.expired)
+            refused(bench, "unknown kid", tokens.unknown)
+            refused(bench, "a new unknown kid each time", *tokens.strangers)
+        with bench.settings(TOKEN_CACHE_SIZE=ENTRIES):
+            tokens_cached(bench)
+        with bench.settings():
+            keys_unknown(bench)
 
 
 if __name__ == "__main__":
