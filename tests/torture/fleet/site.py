@@ -28,7 +28,7 @@ __all__ = ["application", "note", "principal", "urlpatterns"]
 
 #: Seconds that Redis has for an answer. Without such a limit nobody but the system
 #: would end a wait for a Redis that hangs.
-REDIS_SECONDS: Final = 0.3
+REDIS_SECONDS: Final = 0.5
 #: Threads of gunicorn and of Python itself.
 USUAL: Final = ("MainThread", "ThreadPoolExecutor-")
 
