@@ -20,7 +20,7 @@ from drf_apikit.oidc.courier import Courier
 from drf_apikit.oidc.entries import SKEW, Entry
 from drf_apikit.oidc.renewal import Need, Renewal, Wish
 
-__all__ = ["LOOK", "KeyStore", "KeysUnavailableError"]
+__all__ = ["LOOK", "KeyStore", "KeysUnavailableError", "begin_anew"]
 
 logger = logging.getLogger(__name__)
 
@@ -198,7 +198,8 @@ class KeyStore:
 _STORES: Final[weakref.WeakSet[KeyStore]] = weakref.WeakSet()
 
 
-def _begin_anew() -> None:
+def begin_anew() -> None:
+    """Let all stores of a process begin anew, which is the child of a fork."""
     for store in list(_STORES):
         store.begin_anew()
 
@@ -208,4 +209,4 @@ def _patience() -> float:
     return 5.0 * apikit_settings.authentication.fetch_timeout
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+os.register_at_fork(after_in_child=begin_anew)

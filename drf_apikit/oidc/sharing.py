@@ -189,10 +189,13 @@ def _take_slot(cache: Any, keys: list[str], now: float) -> bool:
     if all(stamp is None for _, stamp in taken):
         # It keeps nothing.
         return True
-    for key, stamp in taken:
-        if isinstance(stamp, int | float) and abs(now - stamp) <= 2 * WINDOW:
-            continue
-        if stamp is not None:
-            cache.set(key, float(now), WINDOW)
-            return True
-    return False
+    rubbish = [key for key, stamp in taken if not _is_stamp(stamp, now)]
+    for key in rubbish[:1]:
+        cache.set(key, float(now), WINDOW)
+    return bool(rubbish)
+
+
+def _is_stamp(value: Any, now: float) -> bool:
+    """Tell whether a slot is taken; one that has just expired is left alone."""
+    is_number = isinstance(value, int | float)
+    return value is None or (is_number and abs(now - value) <= 2 * WINDOW)

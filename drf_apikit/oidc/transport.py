@@ -119,8 +119,7 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        if not proxy.lower().startswith("socks"):
-            _watch(manager)
+        _watch(manager)
         return manager
 
 
@@ -134,8 +133,18 @@ class _Session(requests.Session):
         return None
 
 
+#: There are others, as of proxies that speak SOCKS.
+_WATCHED: Final[Mapping[Any, Any]] = {
+    HTTPConnectionPool: _Pool,
+    HTTPSConnectionPool: _TlsPool,
+}
+
+
 def _watch(manager: Any) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    manager.pool_classes_by_scheme = {
+        scheme: _WATCHED.get(pool, pool)
+        for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
 
 
 def _get(url: str, timeout: float, max_size: int, wire: _Wire) -> Reply:

@@ -9,10 +9,11 @@ import pytest
 from django.test import override_settings
 
 from drf_apikit.jose import KeySet
-from drf_apikit.oidc.jwks import LOOK, KeyStore
+from drf_apikit.oidc.jwks import LOOK, KeyStore, begin_anew
 from drf_apikit.oidc.renewal import PAUSE, VAIN
 from tests.databases import in_threads
 from tests.jose.minting import public_jwk
+from tests.oidc.caches import Memory
 from tests.oidc.provider import (
     DISCOVERY,
     JWKS,
@@ -531,6 +532,18 @@ def test_a_clock_that_is_set_back_does_not_freeze_the_keys(
     assert kids(store.keys()) == ["RSA"]
     provider.publish(public_jwk("Ed25519"))
     assert kids(store.refreshed("Ed25519")) == ["Ed25519"]
+
+
+def test_a_forked_process_goes_on_with_what_is_known_and_looks_at_once(
+    store: KeyStore, shared: Memory
+) -> None:
+    keys = store.keys()
+    assert settled(store).keys() is keys
+    shared.calls.clear()
+    begin_anew()
+    assert store.keys() is keys
+    settled(store)
+    assert shared.calls == ["get"]
 
 
 def test_a_dropped_key_is_in_the_log_once(

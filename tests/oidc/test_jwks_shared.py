@@ -273,10 +273,8 @@ def test_an_owner_of_the_lock_that_dies_blocks_nobody_for_long(
 ) -> None:
     started(provider, clock)
     (name, _) = entry_in_the_cache()
+    taken_lock(clock, shared)
     del shared.values[name]
-    # As another process has left it.
-    lock = f"busy:{float(clock.now + PAUSE)!r}:{'0' * 16}"
-    shared.values[f"{name}:lock"] = (lock, clock.now + PAUSE)
     store = store_of(provider, clock)
     # It has waited for the other one as long as the request has.
     assert refusal(store).retry_after in {1, PAUSE}
@@ -287,15 +285,49 @@ def test_an_owner_of_the_lock_that_dies_blocks_nobody_for_long(
     assert kids(store.keys()) == ["P-256"]
 
 
+def taken_lock(clock: Clock, shared: Memory) -> None:
+    """Let another process have the lock."""
+    (name, _) = entry_in_the_cache()
+    lock = f"busy:{float(clock.now + PAUSE)!r}:{'0' * 16}"
+    shared.values[f"{name}:lock"] = (lock, clock.now + PAUSE)
+
+
+def test_with_stale_keys_nobody_waits_for_the_one_that_fetches(
+    provider: Provider, clock: Clock, shared: Memory
+) -> None:
+    store = started(provider, clock)
+    clock.now += LIFETIME
+    taken_lock(clock, shared)
+    shared.calls.clear()
+    assert renewed(store) == ["P-256"]
+    assert shared.calls.count("add") == 1
+    clock.now += PAUSE
+    assert renewed(store) == ["P-256"]
+    assert provider.fetches == 2
+
+
+def test_an_unknown_kid_does_not_wait_for_ever_for_the_one_that_fetches(
+    provider: Provider, clock: Clock, shared: Memory
+) -> None:
+    store = started(provider, clock)
+    provider.publish(public_jwk("RSA"))
+    taken_lock(clock, shared)
+    assert kids(store.refreshed("RSA")) == ["P-256"]
+    settled(store)
+    # It is not said to be unknown, and nothing was charged.
+    clock.now += PAUSE
+    assert kids(store.refreshed("RSA")) == ["RSA"]
+    assert not shared.named(":slot:1")
+
+
 def test_a_cold_process_waits_for_the_one_that_fetches(
     provider: Provider, clock: Clock, shared: Memory, settings: Any
 ) -> None:
     settings.DRF_APIKIT = {"AUTHENTICATION": {"FETCH_TIMEOUT": 20}}
     started(provider, clock)
+    taken_lock(clock, shared)
     name, _ = entry_in_the_cache()
     keys = shared.values.pop(name)
-    lock = f"busy:{float(clock.now + PAUSE)!r}:{'0' * 16}"
-    shared.values[f"{name}:lock"] = (lock, clock.now + PAUSE)
     looks: list[str] = []
 
     def let_the_other_one_end(call: str) -> None:
