@@ -64,6 +64,13 @@ def test_a_client_of_a_token() -> None:
     token = AccessToken({"iss": ISSUER, "sub": "robot", "client_id": "robot"})
     client = ClientPrincipal(ISSUER, "robot")
     assert asked_by(client, token) == ("client", ISSUER, "robot")
+    # Whatever way it came by, and whatever stands for it.
+    assert asked_by(client) == asked_by(SimpleLazyObject(lambda: client))
+    assert (
+        asked_by(client) == asked_by(AnonymousUser(), token) == asked_by(client, token)
+    )
+    assert asked_by(ClientPrincipal("https://other.test", "robot")) != asked_by(client)
+    assert asked_by(ClientPrincipal(ISSUER, "Robot")) != asked_by(client)
     # A user who comes by way of a client is the user.
     assert asked_by(ADA, token) == asked_by(ADA)
 
