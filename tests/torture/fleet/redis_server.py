@@ -16,7 +16,9 @@ from tests.services import UnavailableError
 
 __all__ = ["RedisServer"]
 
-ANSWER_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 30.0
+# Another program may have taken the port, and say nothing.
+START_SECONDS: Final = 2.0
 #: How often real time is taken back.
 TICK_SECONDS: Final = 0.05
 #: Lets all that expires live so many milliseconds longer, or shorter.
@@ -137,7 +139,7 @@ class RedisServer:
     def _is_there(self) -> bool:
         with (
             suppress(redis.RedisError),
-            redis.Redis.from_url(self.url, socket_timeout=ANSWER_SECONDS) as client,
+            redis.Redis.from_url(self.url, socket_timeout=START_SECONDS) as client,
         ):
             return bool(client.ping())
         return False
