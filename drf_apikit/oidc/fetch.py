@@ -10,16 +10,20 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from drf_apikit.conf import apikit_settings, load
+from drf_apikit.oidc.aside import Aside
 from drf_apikit.oidc.transport import Reply
 
 __all__ = ["MAX_SIZE", "Document", "FetchError", "check_url", "fetch", "fetch_json"]
 
 #: Octets of a document.
 MAX_SIZE: Final = 256 * 1024
+#: Seconds for a transport to end by itself.
+_GRACE: Final = 0.5
 #: Visible ASCII without the backslash, about which parsers of hosts disagree.
 _URI: Final = re.compile(r"[!-\[\]-~]+")
 #: RFC 9111 section 5.2.2.1; some write the number as a quoted string.
@@ -48,9 +52,7 @@ def fetch(url: str, *, timeout: float, allow_loopback_http: bool = False) -> Doc
     """
     check_url(url, allow_loopback_http=allow_loopback_http)
     try:
-        get = load(apikit_settings.authentication.transport)
-        reply = get(url, timeout=timeout, max_size=MAX_SIZE)
-        return _judge(url, reply)
+        return _judge(url, _asked(url, timeout))
     except FetchError:
         raise
     except Exception as error:
@@ -90,6 +92,18 @@ def check_url(url: str, *, allow_loopback_http: bool = False) -> None:
     if parts.scheme == "http" and allow_loopback_http and _is_loopback(host):
         return
     raise FetchError(f"{url} is not https")
+
+
+def _asked(url: str, timeout: float) -> Reply:
+    """Ask, and wait no longer even where a transport does not keep to the time."""
+    get = load(apikit_settings.authentication.transport)
+    call = partial(get, url, timeout=timeout, max_size=MAX_SIZE)
+    aside = Aside("drf_apikit transport")
+    try:
+        reply: Reply = aside.call(call, timeout + _GRACE)
+    finally:
+        aside.end()
+    return reply
 
 
 def _judge(url: str, reply: Reply) -> Document:

@@ -209,6 +209,8 @@ class Renewal:
         if new.dropped and (old is None or old.dropped != new.dropped):
             for reason in new.dropped:
                 logger.warning("Left out a key of %s: %s", self._issuer, reason)
+        if not new.keys:
+            logger.warning("%s has no usable key: no token is good", self._issuer)
         named = tuple(key.kid for key in new.keys)
         keys_refreshed.send_robust(
             sender=Renewal, issuer=self._issuer, key_ids=named, dropped=new.dropped

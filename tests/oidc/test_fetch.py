@@ -349,6 +349,24 @@ def test_whatever_it_does_wrong_is_an_error(own: list[Any], given: Any) -> None:
         fetch_document("https://id.example/", timeout=7)
 
 
+#: Lets a transport that hangs go.
+LET_GO = threading.Event()
+
+
+def hanging(_url: str, *, timeout: float, max_size: int) -> Any:
+    """Be a transport that does not keep to the time."""
+    assert LET_GO.wait(30)
+    return timeout, max_size
+
+
+def test_nobody_waits_for_a_transport_that_hangs(settings: Any) -> None:
+    path = f"{__name__}.{hanging.__name__}"
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": path}}
+    with pytest.raises(FetchError, match="TimeoutError"):
+        fetch_document("https://id.example/", timeout=0.01)
+    LET_GO.set()
+
+
 def test_a_transport_that_is_not_there_is_an_error(settings: Any) -> None:
     settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": "nowhere.get"}}
     with pytest.raises(FetchError, match="ModuleNotFoundError"):

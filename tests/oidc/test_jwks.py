@@ -546,6 +546,17 @@ def test_a_forked_process_goes_on_with_what_is_known_and_looks_at_once(
     assert shared.calls == ["get"]
 
 
+def test_that_no_key_is_left_is_in_the_log(
+    provider: Provider, store: KeyStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is what the issuer says, so no key of before is good any more."""
+    store.keys()
+    provider.publish()
+    assert kids(store.refreshed("RSA")) == []
+    settled(store)
+    assert caplog.messages == [f"{provider.url} has no usable key: no token is good"]
+
+
 def test_a_dropped_key_is_in_the_log_once(
     provider: Provider,
     store: KeyStore,
