@@ -62,18 +62,23 @@ class Fleet:
         numbers = range(self.processes.count) if of is None else of
         return self.deal([(n, token) for n in numbers for token in tokens * lanes])
 
-    def deal(self, requests: Sequence[tuple[int, str]]) -> list[Told]:
-        """Send tokens to processes, all at the same moment."""
-        begun = self.begin(requests)
+    def deal(
+        self, requests: Sequence[tuple[int, str]], first_lane: int = 0
+    ) -> list[Told]:
+        """Send tokens to processes, all at the same moment.
+
+        What is sent meanwhile needs other connections: lanes before the first one.
+        """
+        begun = self._begin(requests, first_lane)
         for *_, client in begun:
             _complete(client)
-        return self.listen(begun)
+        return self._listen(begun)
 
-    def begin(
-        self, requests: Sequence[tuple[int, str]]
+    def _begin(
+        self, requests: Sequence[tuple[int, str]], first_lane: int
     ) -> list[tuple[int, str, Client]]:
         """Send requests but for their ends."""
-        lanes = dict.fromkeys(range(self.processes.count), 0)
+        lanes = dict.fromkeys(range(self.processes.count), first_lane)
         begun = []
         for number, token in requests:
             client = self.processes.begin(number, lanes[number], "/things", token)
@@ -81,7 +86,7 @@ class Fleet:
             begun.append((number, token, client))
         return begun
 
-    def listen(self, begun: Sequence[tuple[int, str, Client]]) -> list[Told]:
+    def _listen(self, begun: Sequence[tuple[int, str, Client]]) -> list[Told]:
         """Wait for all the answers."""
         told = [Told(n, token, _answer(client)) for n, token, client in begun]
         for number in {each.process for each in told if not each.status}:

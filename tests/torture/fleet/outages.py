@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.torture.fleet.fleet import FETCH_TIMEOUT, Fleet, Told
 from tests.torture.fleet.healthy import DAY, FRESH, HOUR, MINUTE, steps
+from tests.torture.fleet.processes import THREADS
 from tests.torture.fleet.provider import (
     CANARY,
     GONE,
@@ -15,6 +16,7 @@ from tests.torture.fleet.provider import (
     HANGS,
     OUTAGES,
     Hold,
+    Key,
 )
 from tests.torture.fleet.report import Report, most_within
 
@@ -25,7 +27,7 @@ PAUSE: Final = 20
 #: Seconds at the beginning of an outage in which there are many short steps.
 CLOSELY: Final = MINUTE
 #: How much longer steps are than on a good day, since there are many of these.
-SLOWER: Final = 6
+SLOWER: Final = 10
 LANES: Final = 4
 SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.005
@@ -59,6 +61,8 @@ def outage(
     tried = fleet.attempts(began + 1)
     report.least("attempts", len(tried), DAY / longest / 2)
     report.most(f"attempts within {PAUSE} s", most_within(PAUSE, tried), 1)
+    if state == HANGS:
+        _behind_strangers(fleet, report)
     _too_long(fleet, report)
     _bad_keys(fleet, report, state)
     _back(fleet, report)
@@ -71,6 +75,22 @@ def _ask_meanwhile(fleet: Fleet) -> tuple[int, list[Told]]:
     told += fleet.ask(fleet.token(), lanes=LANES)
     # Whoever had waited for the fetch would have seen it end first.
     return (0 if hold in fleet.provider.held else len(told)), told
+
+
+def _behind_strangers(fleet: Fleet, report: Report) -> None:
+    """Let unknown key ids wait for a fetch that hangs, with all threads there are."""
+    count = fleet.processes.count
+    strange = [(n, fleet.token(Key())) for n in range(count) for _ in range(THREADS)]
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(fleet.deal, strange, THREADS)
+        _held(fleet)
+        began = time.monotonic()
+        told = fleet.ask(fleet.token())
+        seconds = time.monotonic() - began
+        report.none_but(200, "known keys behind unknown ones", told)
+        report.most("seconds they wait", round(seconds, 1), FETCH_TIMEOUT + 2)
+        report.none_but(401, "the unknown ones", asked.result())
+    fleet.settle()
 
 
 def _held(fleet: Fleet) -> Hold:
