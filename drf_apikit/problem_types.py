@@ -82,7 +82,11 @@ MALFORMED_REQUEST = ProblemType(
     "malformed-request", _("Malformed request"), 400, _("The body cannot be parsed.")
 )
 NOT_AUTHENTICATED = ProblemType(
-    "not-authenticated", _("Authentication required"), 401, _("Send credentials.")
+    "not-authenticated",
+    _("Authentication required"),
+    401,
+    _("Send credentials."),
+    headers={"WWW-Authenticate": _("Which credentials are accepted.")},
 )
 INVALID_CREDENTIALS = ProblemType(
     "invalid-credentials",
@@ -95,6 +99,7 @@ INVALID_TOKEN = ProblemType(
     _("Invalid access token"),
     401,
     _("The access token is malformed, expired, revoked or not for this API."),
+    headers={"WWW-Authenticate": _("Which credentials are accepted.")},
 )
 INVALID_AUTHORIZATION = ProblemType(
     "invalid-authorization",
@@ -276,4 +281,5 @@ AUTHENTICATION_UNAVAILABLE = ProblemType(
     _("Authentication is unavailable"),
     503,
     _("The issuer's keys cannot be had right now. The token was not judged."),
+    headers={"Retry-After": _("Seconds to wait.")},
 )
