@@ -12,7 +12,7 @@ from django.db import IntegrityError, router, transaction
 from django.db.models import EmailField
 
 from drf_apikit.authentication.attempts import again_if_hindered, seen_from_apart
-from drf_apikit.authentication.lookup import identity_with_user
+from drf_apikit.authentication.lookup import identity_with_user, user_with_key
 from drf_apikit.authentication.token import AccessToken
 from drf_apikit.models import ExternalIdentity
 from drf_apikit.models.identities import identity_digest
@@ -65,7 +65,12 @@ def local_user(subject: str) -> Any:
     # " 1", "+1" and "1_0" are numbers to Python.
     if str(key) != subject:
         return None
-    user = model._default_manager.filter(pk=key).first()
+    alias = router.db_for_read(model)
+    users = model._default_manager.using(alias)
+    if users.query.has_filters():
+        user = users.filter(pk=key).first()
+    else:
+        user = user_with_key(model, key, alias)
     # A collation may have found what differs in case.
     if user is None or user.pk != key or not user.is_active:
         return None

@@ -25,8 +25,13 @@ class DigestField(_Text):
         super().__init__(*args, **kwargs)
 
     def db_type(self, connection: Any) -> str:
-        """Give the type of a text that is always this long."""
-        return str(super().db_type(connection=connection)).replace("varchar", "char")
+        """Give the type of a text that is always this long.
+
+        On PostgreSQL by a name that may stand without its length: it gets rows that
+        are inserted at once as arrays, and `char[]` is one of single characters.
+        """
+        kind = str(super().db_type(connection=connection)).replace("varchar", "char")
+        return f"bp{kind}" if connection.vendor == "postgresql" else kind
 
 
 class IdempotencyRecord(models.Model):

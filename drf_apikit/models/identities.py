@@ -46,15 +46,6 @@ class IdentityDigest(DigestField):
 
     descriptor_class = _Computed
 
-    def db_type(self, connection: Any) -> str:
-        """Give the type by a name that may stand without its length.
-
-        PostgreSQL gets rows that are inserted at once as arrays, and `char[]` is one
-        of single characters.
-        """
-        kind = super().db_type(connection)
-        return f"bp{kind}" if connection.vendor == "postgresql" else kind
-
 
 class IdentityQuerySet(models.QuerySet["ExternalIdentity"]):
     """Identities: bulk writes keep the digest in step."""

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from drf_apikit.authentication.lookup import identity_with_user
+from drf_apikit.authentication.lookup import identity_with_user, user_with_key
 from drf_apikit.models import ExternalIdentity
 from drf_apikit.models.identities import identity_digest
 from tests.databases import in_threads
@@ -88,9 +88,23 @@ def test_threads_have_statements_of_their_own(identity: ExternalIdentity) -> Non
         both.wait(60)
         found = identity_with_user(identity.digest, "default")
         assert found is not None
-        return found.user.username, vars(connections["default"])["_drf_apikit_identity"]
+        return found.user.username, next(
+            iter(vars(connections["default"])["_drf_apikit_statements"].values())
+        )
 
     (one, first), (other, second) = in_threads(look, look)
     assert one == other == "alice"
     assert first is not second
     assert first.sql == second.sql
+
+
+@pytest.mark.django_db
+def test_a_user_is_found_by_key(identity: ExternalIdentity) -> None:
+    wanted: Any = User.objects.get()
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            found = user_with_key(User, wanted.pk, "default")
+        assert len(queries) == 1
+        assert columns(found) == columns(wanted)
+    assert user_with_key(User, wanted.pk + 1, "default") is None
+    assert identity.user_id == wanted.pk
