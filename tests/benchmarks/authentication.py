@@ -47,12 +47,14 @@ from tests.benchmarks.authentication_peers import (
 )
 from tests.benchmarks.authentication_provider import provider_apart
 from tests.benchmarks.harness import Goal, measure, options, throw_away_database
-from tests.benchmarks.idempotency_costs import print_costs
+from tests.benchmarks.idempotency_cases import Floor
+from tests.benchmarks.idempotency_costs import print_costs, statements_of
 
 OURS: Final = "authenticate()"
 DJANGO: Final = "identity by Django"
 STATEMENT: Final = "identity by a statement made once"
 USER: Final = "user by Django"
+FLOOR: Final = "raw SQL"
 VERIFIED: Final = "verify_token()"
 MACHINE: Final = "machine client, USERS local"
 THIRD: Final = "at most 0.33"
@@ -89,11 +91,11 @@ class Bench:
         return {name: ask(peer) for name, peer in self.peers.items()}
 
     def run(
-        self, title: str, cases: dict[str, Call], goals: list[Goal], repeat: int = 10
+        self, title: str, cases: dict[str, Call], goals: list[Goal], repeat: int = 5
     ) -> None:
         title = f"Authentication on {self.chosen.database}: {title}"
-        others = [goal for goal in goals if goal.base in cases]
-        measure(title, cases, others, self.chosen.rounds, repeat)
+        measured = [goal for goal in goals if goal.base in cases]
+        measure(title, cases, measured, self.chosen.rounds, repeat)
         print_costs(cases)
 
 
@@ -114,14 +116,15 @@ def keys_known(bench: Bench) -> None:
         DJANGO: partial(identity_by_django, url),
         STATEMENT: partial(identity_by_statement, url),
         USER: lambda: User.objects.get(pk=user.pk),
+        FLOOR: Floor(statements_of(partial(identity_by_statement, url))),
     }
     goals = [
         *beside(SIMPLEJWT, wanted=THIRD),
         *beside(*(name for name in bench.peers if name != SIMPLEJWT)),
         *beside(SIMPLEJWT, case="authenticate(), USERS local"),
         *beside(SIMPLEJWT, case=MACHINE),
-        *beside(VERIFIED, USER),
-        *beside(DJANGO, USER, case=STATEMENT),
+        *beside(VERIFIED, USER, FLOOR),
+        *beside(DJANGO, USER, FLOOR, case=STATEMENT),
     ]
     bench.run("keys known", cases, goals)
 
