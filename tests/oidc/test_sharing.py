@@ -304,8 +304,11 @@ def opened() -> Iterator[list[Any]]:
     """Give the connections to databases that are opened meanwhile."""
     made: list[Any] = []
 
+    own = threading.current_thread()
+
     def note(connection: Any, **_: object) -> None:
-        made.append(connection)
+        if threading.current_thread() is not own:
+            made.append(connection)
 
     connection_created.connect(note)
     yield made
