@@ -84,12 +84,12 @@ def test_one_fetch_for_each_lifetime_whatever_the_number_of_processes(
     provider: Provider, clock: Clock
 ) -> None:
     stores = fleet_of(provider, clock)
-    for _ in range(6 * LIFETIME // LOOK):
+    for _ in range(2 * LIFETIME // LOOK):
         clock.now += LOOK
         for store in stores:
             store.keys()
             settled(store)
-    assert provider.fetches == 1 + 6
+    assert provider.fetches == 1 + 2
 
 
 @pytest.mark.usefixtures("shared")
