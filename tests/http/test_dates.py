@@ -1,3 +1,5 @@
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -330,6 +332,21 @@ def test_a_moment_is_written_without_its_fraction(moment: datetime) -> None:
 )
 def test_a_moment_is_written_as_imf_fixdate(moment: datetime, text: str) -> None:
     assert format_http_date(moment) == text
+
+
+@pytest.fixture
+def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the clock of this machine be one of another place."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_elsewhere")
+def test_a_moment_is_written_the_same_wherever_the_machine_is() -> None:
+    assert format_http_date(RFC_DATE) == "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
 def test_a_moment_of_no_zone_is_not_written() -> None:

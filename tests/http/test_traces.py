@@ -33,6 +33,7 @@ def test_a_valid_header_has_a_trace(value: str) -> None:
         pytest.param("00", id="version-alone"),
         pytest.param(TRACE, id="trace-alone"),
         pytest.param(f"ff-{TRACE}-{PARENT}-01", id="forbidden-version"),
+        pytest.param(f"X00-{TRACE}-{PARENT}-01X", id="letters-around"),
         pytest.param(f"0-{TRACE}-{PARENT}-01", id="short-version"),
         pytest.param(f".0-{TRACE}-{PARENT}-01", id="odd-version"),
         pytest.param(f"00-{'0' * 32}-{PARENT}-01", id="no-trace"),

@@ -1,13 +1,15 @@
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drf_apikit.jose.claims import ClaimRules, check_claims
+from drf_apikit.jose.claims import ClaimRules, check_claims, claim_at
 from drf_apikit.jose.errors import Reason, TokenError
-from drf_apikit.jose.profiles import PROFILES
+from drf_apikit.jose.profiles import PROFILES, RFC9068
 from tests.jose.minting import AUDIENCE, CLAIMS, ISSUER, NOW, RULES
 from tests.jose.strategies import JSON_VALUES
 
@@ -297,3 +299,94 @@ def test_clients_alone_will_do_without_an_audience() -> None:
     assert accepted(rules, token_use="access")
     other = refusal(rules, token_use="access", client_id="other")
     assert other.reason is Reason.CLIENT
+
+
+ID_TOKEN = {"aud": ["shop", AUDIENCE]}
+
+
+@pytest.mark.parametrize(
+    ("claims", "changes", "reason", "detail"),
+    [
+        ({"iss": "x"}, {}, Reason.ISSUER, "another issuer"),
+        ({"aud": "x"}, {}, Reason.AUDIENCE, "for another audience"),
+        (
+            {},
+            {"clients": frozenset()},
+            Reason.CLIENT,
+            "from a client that is not allowed",
+        ),
+        (
+            {"cnf": {}},
+            {},
+            Reason.CONFIRMATION,
+            "cnf asks for a proof of possession",
+        ),
+        ({"exp": 0}, {}, Reason.EXPIRED, "exp has passed"),
+        ({"iat": NOW + 31}, {}, Reason.NOT_YET_VALID, "iat lies ahead"),
+        ({"nbf": NOW + 31}, {}, Reason.NOT_YET_VALID, "nbf lies ahead"),
+        ({}, {"max_lifetime": 1}, Reason.LIFETIME, "lives longer than allowed"),
+        ({"events": {}}, {}, Reason.TYPE, "events is of another kind of token"),
+        (
+            ID_TOKEN,
+            {"profile": replace(RFC9068, audience_is_never_client=True)},
+            Reason.TYPE,
+            "aud has the client, as of an ID token",
+        ),
+        (
+            {"kind": "id"},
+            {"profile": replace(RFC9068, values={"kind": frozenset({"access"})})},
+            Reason.TYPE,
+            "kind is of another kind of token",
+        ),
+        (
+            {},
+            {"profile": replace(RFC9068, values={"kind": frozenset({"access"})})},
+            Reason.CLAIM_MISSING,
+            "kind",
+        ),
+        (
+            {},
+            {"profile": replace(RFC9068, evidence=("scp", "roles"))},
+            Reason.CLAIM_MISSING,
+            "scp or roles",
+        ),
+        (
+            {},
+            {"profile": replace(RFC9068, clients=("azp", "appid"))},
+            Reason.CLAIM_MISSING,
+            "azp",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_refusal_says_what_is_wrong(
+    claims: dict[str, Any], changes: dict[str, Any], reason: Reason, detail: str
+) -> None:
+    error = refusal(replace(RULES, **changes), **claims)
+    assert (error.reason, error.detail) == (reason, detail)
+
+
+@pytest.mark.parametrize(
+    ("claims", "path", "value"),
+    [
+        ({"a": 1}, "a", 1),
+        ({"a": {"b": {"c": 2}}}, "a.b.c", 2),
+        ({"a": {"b": 1}}, "a", {"b": 1}),
+        ({"https://x.test/roles": ["r"]}, "https://x.test/roles", ["r"]),
+        ({"a.b": 1, "a": {"b": 2}}, "a.b", 1),
+        ({"a": {"b": None}}, "a.b", None),
+        ({"a": {"b": 1}}, "a.c", None),
+        ({"a": {"b": 1}}, "c.b", None),
+        ({"a": {"b": 1}}, "a.b.c", None),
+        ({"a": "text"}, "a.text", None),
+        ({"a": ["b"]}, "a.b", None),
+        ({"a b": {"c": 1}}, "a b.c", 1),
+        ({}, "", None),
+        (MappingProxyType({"a": MappingProxyType({"b": 1})}), "a.b", 1),
+    ],
+    ids=repr,
+)
+def test_a_claim_is_found_by_its_name_or_else_its_path(
+    claims: Mapping[str, Any], path: str, value: Any
+) -> None:
+    assert claim_at(claims, path) == value

@@ -200,6 +200,26 @@ def test_an_error_never_quotes_the_token(text: bytes) -> None:
     assert refused.value.__suppress_context__
 
 
+@pytest.mark.parametrize(
+    ("token", "detail"),
+    [
+        ("A" * (MAX_SIZE + 1), "more than 16384 octets"),
+        ("é", "not ASCII"),
+        ("e30.e30", "not three segments"),
+        ("e30.e30.AB", "not canonical base64url"),
+        ("e30.e30.A", "not canonical base64url"),
+        ("e30.e30.!AAA", "not base64url"),
+        (segments(b"{"), "not a strict JSON text"),
+        (segments(b"[]"), "not a JSON object"),
+        (segments(payload=nested(MAX_DEPTH)), "nested too deep"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(token: str, detail: str) -> None:
+    with pytest.raises(TokenError) as refused:
+        parse_compact(token)
+    assert refused.value.detail == detail
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     assert refusal(text) is Reason.MALFORMED

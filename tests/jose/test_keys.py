@@ -136,6 +136,33 @@ def test_an_unusable_key_is_left_out_and_harms_no_other(
     assert SECRET not in said
 
 
+@pytest.mark.parametrize(
+    ("jwk", "said"),
+    [
+        (7, "not an object"),
+        (public_jwk("P-256", kid=7), "unusable kid"),
+        (public_jwk("P-256", d=SECRET), "a secret or private key"),
+        (public_jwk("P-256", kty="x"), "unknown or broken key"),
+        (public_jwk("P-256", use="enc"), "too weak, or not for signatures"),
+    ],
+)
+def test_what_is_left_out_is_told(jwk: Any, said: str) -> None:
+    assert parse(public_jwk("P-256"), jwk).dropped == (f"keys[1]: {said}",)
+
+
+def test_a_refusal_says_what_is_wrong() -> None:
+    with pytest.raises(KeySetError, match=r"^not an object with a `keys` array$"):
+        parse_key_set([])
+    two = parse(public_jwk("P-256", kid="a"), public_jwk("other P-256", kid="a"))
+    for kid, reason, detail in (
+        ("b", Reason.KEY_UNKNOWN, "no key with this kid"),
+        ("a", Reason.KEY_UNFIT, "2 keys fit ES256"),
+    ):
+        with pytest.raises(TokenError) as refused:
+            two.select(kid, "ES256")
+        assert (refused.value.reason, refused.value.detail) == (reason, detail)
+
+
 @pytest.mark.compliance("RFC 7517", "4.4")
 @pytest.mark.parametrize("algorithm", sorted(RSA))
 def test_alg_narrows_what_a_key_does(algorithm: str) -> None:

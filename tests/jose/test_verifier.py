@@ -325,3 +325,24 @@ def test_a_weak_key_verifies_nothing_although_it_is_published(kid: str) -> None:
     header = {**HEADER, "alg": "RS256", "kid": kid}
     token = mint(header, algorithm="RS256", kind=kid)
     assert refusal(token, keys) is Reason.KEY_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("token", "reason", "detail"),
+    [
+        (mint({**HEADER, "zip": "DEF"}), Reason.HEADER, "zip is not supported"),
+        (mint({**HEADER, "kid": 7}), Reason.HEADER, "unusable kid"),
+        (mint({**HEADER, "alg": "none"}), Reason.ALGORITHM, "not in the allow-list"),
+        (
+            mint({**HEADER, "typ": "JWT"}),
+            Reason.TYPE,
+            "typ is of another kind of token",
+        ),
+        (mint(kind="other P-256"), Reason.SIGNATURE, "does not verify"),
+    ],
+    ids=["extension", "kid", "algorithm", "type", "signature"],
+)
+def test_a_refusal_says_what_is_wrong(token: str, reason: Reason, detail: str) -> None:
+    with pytest.raises(TokenError) as refused:
+        check(token)
+    assert (refused.value.reason, refused.value.detail) == (reason, detail)
