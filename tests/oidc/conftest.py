@@ -31,8 +31,22 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def shared(clock: Clock, settings: Any) -> Memory:
+def patient(settings: Any) -> None:
+    """Give a cache more time than any machine needs, however busy it is."""
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"FETCH_TIMEOUT": 6}}
+
+
+@pytest.fixture
+def shared(clock: Clock, settings: Any, patient: None) -> Memory:
     """Let all stores share a cache that goes by the clock."""
+    assert patient is None
     MEMORY.reset(clock)
     settings.CACHES = SETTINGS
     return MEMORY
+
+
+@pytest.fixture
+def hasty(shared: Memory, settings: Any) -> Memory:
+    """Share a cache, and wait for nothing very long."""
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"FETCH_TIMEOUT": 1}}
+    return shared

@@ -202,19 +202,18 @@ def test_a_cache_that_fails_is_left_alone_till_the_next_time(
 
 
 def test_a_cache_that_hangs_holds_up_one_thread_and_no_more(
-    shared: Memory, clock: Clock, settings: Any
+    hasty: Memory, clock: Clock
 ) -> None:
-    settings.DRF_APIKIT = {"AUTHENTICATION": {"FETCH_TIMEOUT": 1}}
     let_go = threading.Event()
     mine = level()
-    shared.before = lambda _: let_go.wait(30)
+    hasty.before = lambda _: let_go.wait(30)
     for _ in range(3):
         with mine.session():
             assert mine.read() is None
             assert mine.lock(clock.now, LIFE).state is LockState.NONE
-    assert shared.calls == ["get"]
+    assert hasty.calls == ["get"]
     # The child of a fork has no such thread.
-    shared.before = lambda _: None
+    hasty.before = lambda _: None
     mine.begin_anew()
     with mine.session():
         mine.write("text", 10)
@@ -281,10 +280,10 @@ def test_with_a_broken_cache_each_process_helps_itself(
 
 
 def test_a_cache_that_hangs_holds_up_no_request(
-    provider: Provider, clock: Clock, shared: Memory
+    provider: Provider, clock: Clock, hasty: Memory
 ) -> None:
     let_go = threading.Event()
-    shared.before = lambda _: let_go.wait(30)
+    hasty.before = lambda _: let_go.wait(30)
     try:
         store = store_of(provider, clock)
         assert kids(store.keys()) == ["P-256"]
@@ -294,7 +293,7 @@ def test_a_cache_that_hangs_holds_up_no_request(
         assert kids(settled(store).keys()) == ["RSA"]
         provider.publish(public_jwk("P-256"))
         assert kids(store.refreshed("P-256")) == ["P-256"]
-        assert shared.calls == ["get"]
+        assert hasty.calls == ["get"]
     finally:
         let_go.set()
 
