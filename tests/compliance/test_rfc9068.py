@@ -3,25 +3,14 @@
 from typing import Any
 
 import pytest
-from rest_framework.test import APIClient
 
 from drf_apikit.testing import InMemoryIssuer, assert_problem
+from tests.compliance.tokens import answer, refused
 from tests.jose.minting import base64url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.authentication.urls")]
 
 OTHER = InMemoryIssuer()
-
-
-def answer(token: str) -> Any:
-    headers = {"Authorization": f"Bearer {token}"}
-    return APIClient().get("/me/", headers=headers)
-
-
-def refused(token: str) -> None:
-    response = answer(token)
-    assert_problem(response, 401, "invalid-token")
-    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
 
 def minted(issuer: InMemoryIssuer, **options: Any) -> str:
@@ -98,3 +87,55 @@ def test_an_id_token_for_this_very_client_is_refused(
         oidc_issuer, headers={"typ": "JWT"}, nonce="n", at_hash="h", azp="robot"
     )
     refused(id_token)
+
+
+@pytest.mark.compliance("RFC 9068", "4")
+def test_an_encrypted_token_is_refused(oidc_issuer: InMemoryIssuer) -> None:
+    """No encryption is negotiated, so there is no key to decrypt with."""
+    header = base64url(b'{"alg": "RSA-OAEP", "enc": "A256GCM", "typ": "at+jwt"}')
+    refused(f"{header}.a2V5.aXY.{minted(oidc_issuer).split('.')[1]}.dGFn")
+
+
+@pytest.mark.compliance("RFC 9068", "4")
+@pytest.mark.parametrize(("seconds", "status"), [(-20, 200), (-40, 401)])
+def test_the_leeway_for_clocks_is_small(
+    oidc_issuer: InMemoryIssuer, seconds: int, status: int
+) -> None:
+    token = minted(oidc_issuer, lifetime=seconds)
+    assert answer(token).status_code == status
+
+
+@pytest.mark.compliance("RFC 9068", "4")
+def test_only_keys_of_the_issuer_are_used(oidc_issuer: InMemoryIssuer) -> None:
+    """A key that the token brings along is none of them."""
+    (jwk,) = OTHER.jwks["keys"]
+    refused(minted(OTHER, headers={"jwk": jwk}))
+    refused(minted(OTHER, headers={"jku": "https://evil.test/keys"}))
+    assert answer(minted(oidc_issuer, headers={"jwk": jwk})).status_code == 200
+
+
+@pytest.mark.compliance("RFC 9068", "4")
+def test_every_failure_is_an_invalid_token(oidc_issuer: InMemoryIssuer) -> None:
+    """Whatever is wrong, the challenge says the same: `refused` compares it."""
+    for claims in (
+        {"aud": "https://other.test"},
+        {"iss": "https://other.test"},
+        {"lifetime": -60},
+        {"headers": {"typ": "JWT"}},
+        {"headers": {"kid": "unknown"}},
+        {"sub": "nobody"},
+    ):
+        refused(oidc_issuer.signed_token(**claims))
+
+
+@pytest.mark.compliance("RFC 9068", "4")
+@pytest.mark.parametrize(
+    ("scope", "status"), [("notes:list notes:read", 200), ("notes:read", 403)]
+)
+def test_the_scopes_of_a_token_decide(
+    oidc_issuer: InMemoryIssuer, scope: str, status: int
+) -> None:
+    response = answer(minted(oidc_issuer, scope=scope), "/scoped/")
+    assert response.status_code == status
+    if status == 403:
+        assert_problem(response, 403, "insufficient-scope")
