@@ -102,6 +102,8 @@ class Stage:
             options["INSECURE_LOOPBACK_HTTP"] = True
             case.arrange(provider, world)
         section = {"ISSUERS": {world.issuer: options}, "FETCH_TIMEOUT": 1}
+        # What is sent again is remembered where it was good, and only there.
+        section["TOKEN_CACHE_SIZE"] = 10
         self._settings.DRF_APIKIT = {"AUTHENTICATION": section}
         self._token = case.make(world)
         self._sent = case.send(self._token)

@@ -1,0 +1,1 @@
+"""Mutation testing of the grammar: `python -m tests.mutation`."""
