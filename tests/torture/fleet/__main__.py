@@ -18,7 +18,7 @@ from tests.torture.fleet.deaths import (
 from tests.torture.fleet.fleet import Fleet, assembled
 from tests.torture.fleet.flood import flood
 from tests.torture.fleet.healthy import cold_start, day, rotations
-from tests.torture.fleet.outages import cold_and_down, outages
+from tests.torture.fleet.outages import cold_and_down, outages, strangers
 from tests.torture.fleet.report import Report
 from tests.torture.harness import conclude, options
 
@@ -46,6 +46,7 @@ PHASES: Final[dict[str, Phase]] = {
     "rotations": lambda f, r, *_: rotations(f, r),
     "flood": lambda f, r, size, _: flood(f, r, size.tokens),
     "outages": lambda f, r, size, rng: outages(f, r, size.longest, rng),
+    "strangers": lambda f, r, *_: strangers(f, r),
     "cold-and-down": lambda f, r, *_: cold_and_down(f, r),
     "redis": lambda f, r, size, rng: redis_is_away(f, r, size.longest, rng),
     "fetcher": lambda f, r, *_: dead_fetcher(f, r),

@@ -20,7 +20,7 @@ from tests.torture.fleet.provider import (
 )
 from tests.torture.fleet.report import Report, most_within
 
-__all__ = ["cold_and_down", "outage", "outages"]
+__all__ = ["cold_and_down", "outage", "outages", "strangers"]
 
 #: Seconds between two attempts of the fleet.
 PAUSE: Final = 20
@@ -61,8 +61,6 @@ def outage(
     tried = fleet.attempts(began + 1)
     report.least("attempts", len(tried), DAY / longest / 2)
     report.most(f"attempts within {PAUSE} s", most_within(PAUSE, tried), 1)
-    if state == HANGS:
-        _behind_strangers(fleet, report)
     _too_long(fleet, report)
     _bad_keys(fleet, report, state)
     _back(fleet, report)
@@ -75,22 +73,6 @@ def _ask_meanwhile(fleet: Fleet) -> tuple[int, list[Told]]:
     told += fleet.ask(fleet.token(), lanes=LANES)
     # Whoever had waited for the fetch would have seen it end first.
     return (0 if hold in fleet.provider.held else len(told)), told
-
-
-def _behind_strangers(fleet: Fleet, report: Report) -> None:
-    """Let unknown key ids wait for a fetch that hangs, with all threads there are."""
-    count = fleet.processes.count
-    strange = [(n, fleet.token(Key())) for n in range(count) for _ in range(THREADS)]
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(fleet.deal, strange, THREADS)
-        _held(fleet)
-        began = time.monotonic()
-        told = fleet.ask(fleet.token())
-        seconds = time.monotonic() - began
-        report.none_but(200, "known keys behind unknown ones", told)
-        report.most("seconds they wait", round(seconds, 1), FETCH_TIMEOUT + 2)
-        report.none_but(401, "the unknown ones", asked.result())
-    fleet.settle()
 
 
 def _held(fleet: Fleet) -> Hold:
@@ -160,6 +142,26 @@ def _back(fleet: Fleet, report: Report) -> None:
 
 def _wait_of(told: Told) -> int:
     return int(told.answer.headers.get("Retry-After", 0))
+
+
+def strangers(fleet: Fleet, report: Report) -> None:
+    """Let unknown key ids wait for a fetch that hangs, with all threads there are."""
+    report.begin("unknown key ids, and the provider hangs")
+    fleet.warm_up()
+    fleet.advance(MINUTE)
+    fleet.provider.turn(HANGS)
+    count = fleet.processes.count
+    strange = [(n, fleet.token(Key())) for n in range(count) for _ in range(THREADS)]
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(fleet.deal, strange, THREADS)
+        _held(fleet)
+        began = time.monotonic()
+        told = fleet.ask(fleet.token())
+        seconds = time.monotonic() - began
+        report.none_but(200, "known keys behind unknown ones", told)
+        report.most("seconds they wait", round(seconds, 1), FETCH_TIMEOUT + 2)
+        report.none_but(401, "the unknown ones", asked.result())
+    fleet.settle()
 
 
 def cold_and_down(fleet: Fleet, report: Report) -> None:
