@@ -70,6 +70,11 @@ COMBINED = [
     pytest.param(HasScopes & (IsAdminUser | Nobody), "0000", id="and-holder"),
     pytest.param((IsAdminUser & Nobody) & HasScopes, "0000", id="holder-and"),
     pytest.param(Nobody & Nobody | (HasScopes | Nobody), "1000", id="holder-or-ours"),
+    pytest.param(HasScopes | Nobody & Nobody | IsAdminUser, "1011", id="or-holder-or"),
+    # DRF's own `|` passes the refusal on: fewer get in, as the guide says.
+    pytest.param(
+        IsAdminUser & Nobody | HasScopes | IsAdminUser, "1000", id="holder-or-or"
+    ),
     pytest.param(~HasScopes, "0111", id="not"),
     pytest.param(~~HasScopes, "1000", id="not-not"),
     pytest.param(~HasScopes & IsAdminUser, "0011", id="not-and"),
