@@ -964,7 +964,7 @@ def test_no_server_is_asked(
 @pytest.mark.django_db
 def test_the_check_is_run_by_manage_py(routed: Checking) -> None:
     own: Any = {"serializer_class": shows(slug("author")), **DOCUMENTS}
-    routed(at(rows(validator=RowDigest(), **own)))
+    routed(at(rows(validator=RowDigest(), required_scopes=[], **own)))
     err = StringIO()
     call_command("check", stderr=err, stdout=StringIO())
     assert "(drf_apikit.W007)" in err.getvalue()

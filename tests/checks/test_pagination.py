@@ -603,7 +603,7 @@ def test_how_to_connect_is_put_back(routed: Checking, nowhere: Any) -> None:
 
 @pytest.mark.django_db
 def test_the_check_is_run_by_manage_py(routed: Checking) -> None:
-    routed(at(lists(pagination_class=BY_CREATED)))
+    routed(at(lists(pagination_class=BY_CREATED, required_scopes=[])))
     err = StringIO()
     call_command("check", stderr=err, stdout=StringIO())
     assert "(drf_apikit.W005)" in err.getvalue()
