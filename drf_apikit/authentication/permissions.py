@@ -71,7 +71,7 @@ class HasScopes(BasePermission, metaclass=Combinable):
         auth: Any = request.auth
         if auth is None and not self.needs_token:
             return True
-        held = frozenset(getattr(auth, "scopes", None) or ())
+        held = _held(auth)
         if isinstance(required, AnyOf):
             needed, enough = required.scopes, not held.isdisjoint(required.scopes)
         else:
@@ -115,6 +115,12 @@ def read_scopes(declared: Any) -> AnyOf | frozenset[str] | None:
         if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
             raise ValueError(f"{scope!r} is no scope (RFC 6749 section 3.3)")
     return declared if isinstance(declared, AnyOf) else frozenset(scopes)
+
+
+def _held(auth: Any) -> frozenset[str]:
+    """Give the scopes of a token, also of one of another package."""
+    scopes = getattr(auth, "scopes", None) or ()
+    return frozenset(scopes.split() if isinstance(scopes, str) else scopes)
 
 
 def _required(request: Request, view: "APIView") -> AnyOf | frozenset[str] | None:

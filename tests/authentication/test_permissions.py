@@ -141,11 +141,12 @@ def test_a_view_may_let_sessions_in(sign_in: SignIn) -> None:
     ("auth", "status"),
     [
         (SimpleNamespace(scopes={"notes:read": "Read", "notes:list": "List"}), 200),
+        (SimpleNamespace(scopes="notes:list notes:read"), 200),
         (SimpleNamespace(scopes=None), 403),
         (SimpleNamespace(), 403),
         ("a token of another kind", 403),
     ],
-    ids=["dict", "none", "no-scopes", "text"],
+    ids=["dict", "text", "none", "no-scopes", "no-token"],
 )
 def test_a_token_of_another_class_is_asked_for_its_scopes(
     auth: Any, status: int
