@@ -5,8 +5,8 @@
 It gets one call for each occurrence of an event in `EVENTS`. Labels have few
 values, and never tell of a user, key, path or id: each value is a time series
 for whoever keeps them. The call happens within the request, and maybe within a
-transaction or a lock: a hook is a plain function that is quick and leaves the
-database alone.
+transaction or a lock, or in a thread in the background: a hook is a plain function
+that is quick and leaves the database alone.
 """
 
 import logging

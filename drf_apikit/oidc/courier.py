@@ -39,8 +39,8 @@ class Courier(Generic[W]):
                 self._is_running = self._started()
             return self._begun + 1
 
-    def wait(self, number: int, until: Callable[[], bool], timeout: float) -> None:
-        """Wait for the end of an errand, unless `until` holds before.
+    def wait(self, number: int, until: Callable[[], bool], timeout: float) -> bool:
+        """Wait for the end of an errand, unless `until` holds before; tell of either.
 
         Nobody waits for long behind an errand that takes long already: `timeout`
         is in seconds since the one that is under way has begun.
@@ -52,7 +52,7 @@ class Courier(Generic[W]):
         with self._changed:
             if self._begun > self._done:
                 timeout -= time.monotonic() - self._begun_at
-            self._changed.wait_for(is_over, max(0.0, timeout))
+            return self._changed.wait_for(is_over, max(0.0, timeout))
 
     def tell(self) -> None:
         """Let those who wait look again."""

@@ -131,12 +131,12 @@ class _Registry:
     """Issuers, built at first use, and again when the settings have changed."""
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all: a child of a fork has neither our threads nor our locks."""
-        self._lock = threading.Lock()
         self._issuers: dict[str, Issuer] = {}
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Go on with what is known; the child of a fork has none of our locks."""
+        self._lock = threading.Lock()
 
     def find(self, name: str, settings: IssuerSettings) -> Issuer:
         """Give the issuer with these settings."""
@@ -150,7 +150,7 @@ class _Registry:
 
 
 _REGISTRY: Final = _Registry()
-os.register_at_fork(after_in_child=_REGISTRY.reset)
+os.register_at_fork(after_in_child=_REGISTRY.begin_anew)
 
 
 def find_issuer(name: object) -> Issuer:

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 LOOK: Final = 15
 #: Seconds between two looks for what no look has found.
 _GLANCE: Final = 1
+#: Seconds that a request whose key is unknown waits for a look at the issuer's.
+_PATIENCE: Final = 1.0
 
 
 class KeysUnavailableError(Exception):
@@ -86,14 +88,19 @@ class KeyStore:
         not, where it cannot be reached, and where that was asked for too often.
 
         Raises:
-            KeysUnavailableError: there are none.
+            KeysUnavailableError: there are none, or the look takes long: whoever sends
+                unknown key ids must not hold the threads that others need.
 
         """
         self.keys()
         known, now = self._renewal, self._clock()
         is_spent = 0 <= now - known.spent_at < _GLANCE
         if not (self._has(kid) or known.vain.has(kid, now) or is_spent):
-            self._wish(Wish(Need.KID, kid), lambda: self._has(kid))
+            patience = min(_PATIENCE, apikit_settings.authentication.fetch_timeout)
+            wish = Wish(Need.KID, kid)
+            if not self._wish(wish, lambda: self._has(kid), patience):
+                reason = "the look for a key takes too long"
+                raise KeysUnavailableError(self._issuer, 1, reason)
         return self.keys()
 
     def look(self) -> Entry | None:
@@ -163,11 +170,11 @@ class KeyStore:
 
     def _wish(
         self, wish: Wish, until: Callable[[], bool], timeout: float | None = None
-    ) -> None:
+    ) -> bool:
         number = self._courier.ask(wish)
         if timeout is None:
             timeout = apikit_settings.authentication.fetch_timeout
-        self._courier.wait(number, until, timeout)
+        return self._courier.wait(number, until, timeout)
 
     def _publish(self, entry: Entry) -> None:
         with self._lock:

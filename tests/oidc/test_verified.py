@@ -175,8 +175,8 @@ def test_a_child_of_a_fork_begins_anew(looks: list[Any]) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
         if child == 0:
-            anew = verify_token(text, NOW).issuer is not issuer
-            os._exit(0 if anew and len(looks) == before + 1 else 1)
+            same = verify_token(text, NOW).issuer is issuer
+            os._exit(0 if same and len(looks) == before + 1 else 1)
         _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
 

@@ -16,7 +16,8 @@ def claims_of(token: str, issuer: InMemoryIssuer = ISSUER) -> Any:
     """Judge a token as an API would that trusts `issuer`."""
     issuers = {"AUTHENTICATION": {"ISSUERS": {issuer.issuer: issuer.settings}}}
     with override_settings(DRF_APIKIT=issuers):
-        return find_issuer(issuer.issuer).verify(parse_compact(token), time.time())
+        trusted = find_issuer(issuer.issuer)
+        return trusted.verify(parse_compact(token), time.time())[0]
 
 
 def refusal(token: str, issuer: InMemoryIssuer = ISSUER) -> Reason:

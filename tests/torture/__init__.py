@@ -30,6 +30,12 @@ of a run, though not the timing of the machine.
   is a sample), and while rows come and go before every query (`--schedules`): none
   is lost, repeated or misplaced. Cursors are forged: none is accepted, none breaks
   anything. On SQLite, PostgreSQL and MariaDB, or with `--database` on one.
+- `python -m tests.torture.fleet --tokens 2000`: four gunicorn processes with a Redis
+  and a provider, by a clock that is set: a cold start, a day, rotations, a flood,
+  outages, deaths. Fetches and waits are asserted.
+- `python -m tests.torture.tokens --inputs 20000`: tokens and keys with every fault at
+  which a parser may fail. Nothing but our own errors comes out, and what is accepted
+  is accepted by PyJWT and joserfc too. No servers.
 """
 
 import os

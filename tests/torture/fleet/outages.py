@@ -159,8 +159,8 @@ def strangers(fleet: Fleet, report: Report) -> None:
         told = fleet.ask(fleet.token())
         seconds = time.monotonic() - began
         report.none_but(200, "known keys behind unknown ones", told)
-        report.most("seconds they wait", round(seconds, 1), FETCH_TIMEOUT + 2)
-        report.none_but(401, "the unknown ones", asked.result())
+        report.most("seconds they wait", round(seconds, 1), FETCH_TIMEOUT - 1)
+        report.none_but(503, "the unknown ones", asked.result())
     fleet.settle()
 
 
