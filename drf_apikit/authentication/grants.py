@@ -22,11 +22,12 @@ from django.db.models import Q
 
 from drf_apikit.authentication.attempts import again_if_hindered, is_overtaken
 from drf_apikit.authentication.token import AccessToken
+from drf_apikit.conf import IssuerSettings
 from drf_apikit.digests import feed
 from drf_apikit.jose import claim_at
 from drf_apikit.models import ExternalIdentity
 
-__all__ = ["Grants", "apply_grants", "granted"]
+__all__ = ["Grants", "apply_grants", "granted", "maps_claims"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,12 @@ class Grants:
         return sha256.hexdigest()
 
 
+def maps_claims(settings: IssuerSettings) -> bool:
+    """Tell whether claims of an issuer have a say about groups or staff status."""
+    mapped = bool(settings.groups) or settings.staff is not None
+    return settings.groups_claim is not None and mapped
+
+
 def granted(token: AccessToken) -> Grants | None:
     """Read what a token grants; None if claims have no say at this issuer.
 
@@ -64,9 +71,7 @@ def granted(token: AccessToken) -> Grants | None:
     Anything else grants nothing, and so does a claim that is not there.
     """
     settings = token.settings
-    if settings.groups_claim is None or not (
-        settings.groups or settings.staff is not None
-    ):
+    if settings.groups_claim is None or not maps_claims(settings):
         return None
     claim = claim_at(token.claims, settings.groups_claim)
     values, oddity = _values(claim)

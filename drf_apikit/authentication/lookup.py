@@ -7,18 +7,76 @@ the figures.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.db import connections
+from django.db.models import Subquery
 from django.db.models.expressions import RawSQL
+from django.db.models.manager import BaseManager
 
 from drf_apikit.models import ExternalIdentity
 
-__all__ = ["identity_with_user", "user_with_key"]
+__all__ = ["hides_some", "identity_with_user", "user_of_identity", "user_with_key"]
 
 #: Where a connection keeps its statements: what converts values belongs to it.
 _STATEMENTS: Final = "_drf_apikit_statements"
+
+
+def hides_some(manager: Any) -> bool:
+    """Tell whether a manager may leave rows out, and other ones each time."""
+    if type(manager).get_queryset is BaseManager.get_queryset:
+        return False
+    return bool(manager.all().query.has_filters())
+
+
+def identity_with_user(digest: str, alias: str) -> ExternalIdentity | None:
+    """Give the identity with that digest and its user, in one query; None without."""
+    model: Any = get_user_model()
+    own, users = _columns(ExternalIdentity), _columns(model)
+
+    def rows() -> Any:
+        found = ExternalIdentity.objects.filter(digest=_PLACE)
+        return found.values_list(*own, *(f"user__{name}" for name in users))
+
+    values = _row("identity", model, rows, (digest,), alias)
+    if values is None:
+        return None
+    found = ExternalIdentity.from_db(alias, own, values[: len(own)])
+    found.user = model.from_db(alias, users, values[len(own) :])
+    return found
+
+
+def user_of_identity(digest: str, issuer: str, subject: str, alias: str) -> Any:
+    """Give the user of an identity, in one query; None without."""
+    model: Any = get_user_model()
+    names = _columns(model)
+
+    def rows() -> Any:
+        same = {"digest": _PLACE, "issuer": _PLACE, "subject": _PLACE}
+        keys = ExternalIdentity.objects.filter(**same).values("user_id")
+        return model._base_manager.filter(pk=Subquery(keys)).values_list(*names)
+
+    values = _row("user", model, rows, (digest, issuer, subject), alias)
+    return None if values is None else model.from_db(alias, names, values)
+
+
+def user_with_key(model: Any, key: Any, alias: str) -> Any:
+    """Give the user with that primary key, in one query; None without."""
+    names, field = _columns(model), model._meta.pk
+
+    def rows() -> Any:
+        return model._base_manager.filter(pk=_PLACE).values_list(*names)
+
+    value = field.get_prep_value(key)
+    value = field.get_db_prep_value(value, connections[alias], prepared=True)
+    values = _row("key", model, rows, (value,), alias)
+    return None if values is None else model.from_db(alias, names, values)
+
+
+#: Stands for a value in a statement.
+_PLACE: Final = RawSQL("%s", [None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,65 +86,37 @@ class _Statement:
     sql: str
     converters: Sequence[tuple[int, Sequence[Callable[..., Any]], Any]]
 
-    def row(self, key: Any, connection: Any) -> list[Any] | None:
-        """Give the values of the row with that key; None without."""
-        with connection.cursor() as cursor:
-            cursor.execute(self.sql, (key,))
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        values = list(row)
-        for position, converters, expression in self.converters:
-            for convert in converters:
-                values[position] = convert(values[position], expression, connection)
-        return values
 
-
-def identity_with_user(digest: str, alias: str) -> ExternalIdentity | None:
-    """Give the identity with that digest and its user, in one query; None without."""
-    connection: Any = connections[alias]
-    model: Any = get_user_model()
-    own, users = _columns(ExternalIdentity), _columns(model)
-    names = (*own, *(f"user__{name}" for name in users))
-    statement = _statement(ExternalIdentity, "digest", names, connection)
-    values = statement.row(digest, connection)
-    if values is None:
-        return None
-    found = ExternalIdentity.from_db(alias, own, values[: len(own)])
-    found.user = model.from_db(alias, users, values[len(own) :])
-    return found
-
-
-def user_with_key(model: Any, key: Any, alias: str) -> Any:
-    """Give the user with that primary key, in one query; None without."""
-    connection: Any = connections[alias]
-    names, field = _columns(model), model._meta.pk
-    statement = _statement(model, "pk", names, connection)
-    value = field.get_prep_value(key)
-    value = field.get_db_prep_value(value, connection, prepared=True)
-    values = statement.row(value, connection)
-    return None if values is None else model.from_db(alias, names, values)
-
-
+@cache
 def _columns(model: Any) -> tuple[str, ...]:
     return tuple(field.attname for field in model._meta.concrete_fields)
 
 
-def _statement(
-    model: Any, key: str, names: tuple[str, ...], connection: Any
-) -> _Statement:
-    """Find the statement, or have Django make it; a swapped model has another one."""
+def _row(
+    name: str, model: Any, rows: Callable[[], Any], places: Sequence[Any], alias: str
+) -> list[Any] | None:
+    """Give the values of the first row, with values for the places; None without."""
+    connection: Any = connections[alias]
+    # A user model that is swapped has statements of its own.
     known = vars(connection).setdefault(_STATEMENTS, {})
-    statement: _Statement | None = known.get((model, names))
+    statement: _Statement | None = known.get((name, model))
     if statement is None:
-        statement = known[model, names] = _made(model, key, names, connection)
-    return statement
+        statement = known[name, model] = _made(rows(), connection)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.sql, places)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    values = list(row)
+    for position, converters, expression in statement.converters:
+        for convert in converters:
+            values[position] = convert(values[position], expression, connection)
+    return values
 
 
-def _made(model: Any, key: str, names: Sequence[str], connection: Any) -> _Statement:
-    rows = model._base_manager.using(connection.alias)
-    asked = rows.filter(**{key: RawSQL("%s", [None])}).values_list(*names)
-    compiler: Any = asked.query.get_compiler(connection=connection)
+def _made(rows: Any, connection: Any) -> _Statement:
+    query = rows.using(connection.alias).query
+    compiler: Any = query.get_compiler(connection=connection)
     sql, _ = compiler.as_sql()
     # What the first column of a row is converted by, and so on.
     converters = compiler.get_converters([column for column, *_ in compiler.select])

@@ -7,9 +7,14 @@ from typing import Any, ClassVar, Final
 from django.contrib.auth.models import Group, Permission
 from django.db.models.manager import EmptyManager
 
-from drf_apikit.authentication.grants import apply_grants
+from drf_apikit.authentication.grants import apply_grants, maps_claims
 from drf_apikit.authentication.token import AccessToken
-from drf_apikit.authentication.users import enrol, find_identity, local_user
+from drf_apikit.authentication.users import (
+    enrol,
+    find_identity,
+    find_user,
+    local_user,
+)
 from drf_apikit.models.identities import identity_digest
 
 __all__ = ["ClientPrincipal", "resolve_principal"]
@@ -101,7 +106,13 @@ def resolve_principal(token: AccessToken) -> Any:
     client = ClientPrincipal(token.issuer, str(token.client_id))
     if token.settings.users == "local":
         return client if token.is_of_client else local_user(token.subject)
-    identity = find_identity(token)
+    if not maps_claims(token.settings):
+        user = find_user(token)
+        if user is not None:
+            return user if user.is_active else None
+        identity = None
+    else:
+        identity = find_identity(token)
     if identity is None:
         if token.is_of_client:
             return client

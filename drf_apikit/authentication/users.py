@@ -12,12 +12,17 @@ from django.db import IntegrityError, router, transaction
 from django.db.models import EmailField
 
 from drf_apikit.authentication.attempts import again_if_hindered, seen_from_apart
-from drf_apikit.authentication.lookup import identity_with_user, user_with_key
+from drf_apikit.authentication.lookup import (
+    hides_some,
+    identity_with_user,
+    user_of_identity,
+    user_with_key,
+)
 from drf_apikit.authentication.token import AccessToken
 from drf_apikit.models import ExternalIdentity
 from drf_apikit.models.identities import identity_digest
 
-__all__ = ["enrol", "find_identity", "local_user", "verified_email"]
+__all__ = ["enrol", "find_identity", "find_user", "local_user", "verified_email"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,17 +37,29 @@ def find_identity(token: AccessToken, alias: str | None = None) -> Any:
     """
     digest = identity_digest(token.issuer, token.subject)
     alias = alias or router.db_for_read(ExternalIdentity)
-    users = get_user_model()._default_manager.using(alias)
-    if users.query.has_filters():
-        # They may say something else each time, such as what time it is.
+    users = get_user_model()._default_manager
+    if hides_some(users):
         rows = ExternalIdentity.objects.using(alias).select_related("user")
-        found = rows.filter(digest=digest, user__in=users).first()
+        found = rows.filter(digest=digest, user__in=users.using(alias)).first()
     else:
         found = identity_with_user(digest, alias)
     # Raw SQL can change a row and leave its digest.
     if found is None or (found.issuer, found.subject) != (token.issuer, token.subject):
         return None
     return found
+
+
+def find_user(token: AccessToken) -> Any:
+    """Give the user of a token's identity, in one query; None without.
+
+    Quicker than with the identity, which nobody needs where claims grant nothing.
+    """
+    if hides_some(get_user_model()._default_manager):
+        identity = find_identity(token)
+        return None if identity is None else identity.user
+    digest = identity_digest(token.issuer, token.subject)
+    alias = router.db_for_read(ExternalIdentity)
+    return user_of_identity(digest, token.issuer, token.subject, alias)
 
 
 def local_user(subject: str) -> Any:
@@ -66,9 +83,8 @@ def local_user(subject: str) -> Any:
     if str(key) != subject:
         return None
     alias = router.db_for_read(model)
-    users = model._default_manager.using(alias)
-    if users.query.has_filters():
-        user = users.filter(pk=key).first()
+    if hides_some(model._default_manager):
+        user = model._default_manager.using(alias).filter(pk=key).first()
     else:
         user = user_with_key(model, key, alias)
     # A collation may have found what differs in case.

@@ -34,7 +34,7 @@ class _Entry:
 def verify_token(text: str, now: float) -> VerifiedToken:
     """Verify the text of an access token.
 
-    `now` is in seconds since the epoch. With `TOKENCACHE_SIZE` a token that this
+    `now` is in seconds since the epoch. With `TOKEN_CACHE_SIZE` a token that this
     process has verified is good until its `exp`, the next look at the issuer's keys
     or the next change of the settings, whichever comes first.
 

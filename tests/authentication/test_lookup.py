@@ -5,10 +5,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
-from drf_apikit.authentication.lookup import identity_with_user, user_with_key
+from drf_apikit.authentication.lookup import (
+    hides_some,
+    identity_with_user,
+    user_of_identity,
+    user_with_key,
+)
 from drf_apikit.models import ExternalIdentity
 from drf_apikit.models.identities import identity_digest
 from tests.databases import in_threads
@@ -108,3 +113,37 @@ def test_a_user_is_found_by_key(identity: ExternalIdentity) -> None:
         assert columns(found) == columns(wanted)
     assert user_with_key(User, wanted.pk + 1, "default") is None
     assert identity.user_id == wanted.pk
+
+
+@pytest.mark.django_db
+def test_a_user_is_found_by_identity(identity: ExternalIdentity) -> None:
+    wanted: Any = User.objects.get()
+    asked = (identity.digest, ISSUER, "ä", "default")
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            found = user_of_identity(*asked)
+        assert len(queries) == 1
+        assert columns(found) == columns(wanted)
+    assert user_of_identity(identity.digest[::-1], *asked[1:]) is None
+    # Raw SQL can change a row and leave its digest.
+    assert user_of_identity(identity.digest, ISSUER, "b", "default") is None
+    assert user_of_identity(identity.digest, f"{ISSUER}/", "ä", "default") is None
+
+
+class Kept(models.Manager[User]):
+    def get_queryset(self) -> models.QuerySet[User]:
+        return super().get_queryset().filter(is_active=True)
+
+
+class Sorted(models.Manager[User]):
+    def get_queryset(self) -> models.QuerySet[User]:
+        return super().get_queryset().order_by("pk")
+
+
+@pytest.mark.parametrize(
+    ("manager", "hides"), [(models.Manager(), False), (Sorted(), False), (Kept(), True)]
+)
+def test_a_manager_may_hide_some(manager: Any, hides: bool) -> None:
+    manager.model = User
+    assert hides_some(manager) is hides
+    assert hides_some(User.objects) is False
