@@ -3,6 +3,7 @@
 from typing import ClassVar, Self
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -25,8 +26,9 @@ class AccountQuerySet(VersionedQuerySet["Account"]):
         """Return all for staff, the own ones for a customer, else none."""
         if getattr(user, "is_staff", False):
             return self.all()
-        owner = getattr(user, "pk", None)
-        return self.none() if owner is None else self.filter(owner=owner)
+        # Machine clients and strangers are no users, whatever they have for a key.
+        is_user = isinstance(user, get_user_model())
+        return self.filter(owner=user) if is_user else self.none()
 
 
 class TransferQuerySet(models.QuerySet["Transfer"]):

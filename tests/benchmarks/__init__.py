@@ -9,7 +9,8 @@ asserted, since a shared machine proves nothing. All work on a throw-away databa
 - `planner`: the forms of a page on each database, the reason for what ours does.
 - `conditional`: 200, 304 and the least that a view can do; PATCH with If-Match.
 - `idempotency`: a first run, a replay, and the same view without protection.
-- `authentication`: `authenticate()` beside simplejwt's; a signature beside PyJWT's.
+- `authentication`: `authenticate()` beside three packages; signatures beside PyJWT and
+  joserfc.
 - `problems`: the exception handler beside DRF's own.
 """
 
