@@ -114,20 +114,17 @@ def _credentials(request: Request) -> str | None:
 
     Servers join headers of one name by commas, so a second token shows as one.
     """
-    value: str = request.META.get("HTTP_AUTHORIZATION", "")
+    headers = request._request.META
+    value: str = headers.get("HTTP_AUTHORIZATION", "")
     if value[:6].lower() != "bearer" or value[6:7] not in {"", " "}:
         return None
     found = _TOKEN.fullmatch(value, 6)
     # RFC 6750 section 2: one method of sending it, not two.
-    if found is None or _is_in_query(request):
+    # Reading the parameters where there are none costs more than most of the rest.
+    in_query = headers.get("QUERY_STRING") and "access_token" in request.query_params
+    if found is None or in_query:
         refusal = InvalidRequest()
         # Both exception handlers, DRF's and ours, make WWW-Authenticate of it.
         vars(refusal)["auth_header"] = challenge("invalid_request")
         raise refusal
     return found[1]
-
-
-def _is_in_query(request: Request) -> bool:
-    # Reading the parameters costs more than most of the rest here.
-    asked = request.META.get("QUERY_STRING")
-    return bool(asked) and "access_token" in request.query_params

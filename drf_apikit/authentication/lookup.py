@@ -48,17 +48,19 @@ def identity_with_user(digest: str, alias: str) -> ExternalIdentity | None:
     return found
 
 
-def user_of_identity(digest: str, issuer: str, subject: str, alias: str) -> Any:
-    """Give the user of an identity, in one query; None without."""
-    model: Any = get_user_model()
+def user_of_identity(model: Any, places: tuple[str, str, str], alias: str) -> Any:
+    """Give the user of an identity, in one query; None without.
+
+    `places` are the digest, the issuer and the subject.
+    """
     names = _columns(model)
 
     def rows() -> Any:
         same = {"digest": _PLACE, "issuer": _PLACE, "subject": _PLACE}
         keys = ExternalIdentity.objects.filter(**same).values("user_id")
-        return model._base_manager.filter(pk=Subquery(keys)).values_list(*names)
+        return model._base_manager.filter(pk=Subquery(keys))
 
-    values = _row("user", model, rows, (digest, issuer, subject), alias)
+    values = _row("user", model, rows, places, alias)
     return None if values is None else model.from_db(alias, names, values)
 
 
@@ -67,7 +69,7 @@ def user_with_key(model: Any, key: Any, alias: str) -> Any:
     names, field = _columns(model), model._meta.pk
 
     def rows() -> Any:
-        return model._base_manager.filter(pk=_PLACE).values_list(*names)
+        return model._base_manager.filter(pk=_PLACE)
 
     value = field.get_prep_value(key)
     value = field.get_db_prep_value(value, connections[alias], prepared=True)
@@ -89,6 +91,7 @@ class _Statement:
 
 @cache
 def _columns(model: Any) -> tuple[str, ...]:
+    """Name the columns in the order in which Django asks for them."""
     return tuple(field.attname for field in model._meta.concrete_fields)
 
 

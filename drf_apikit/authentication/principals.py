@@ -103,9 +103,8 @@ def resolve_principal(token: AccessToken) -> Any:
     subjects are primary keys nothing is asked at all: its name is none of them,
     though it may look like one.
     """
-    client = ClientPrincipal(token.issuer, str(token.client_id))
     if token.settings.users == "local":
-        return client if token.is_of_client else local_user(token.subject)
+        return _client(token) if token.is_of_client else local_user(token.subject)
     if not maps_claims(token.settings):
         user = find_user(token)
         if user is not None:
@@ -115,9 +114,13 @@ def resolve_principal(token: AccessToken) -> Any:
         identity = find_identity(token)
     if identity is None:
         if token.is_of_client:
-            return client
+            return _client(token)
         identity = enrol(token)
     if identity is None or not identity.user.is_active:
         return None
     apply_grants(token, identity)
     return identity.user
+
+
+def _client(token: AccessToken) -> ClientPrincipal:
+    return ClientPrincipal(token.issuer, str(token.client_id))

@@ -54,12 +54,13 @@ def find_user(token: AccessToken) -> Any:
 
     Quicker than with the identity, which nobody needs where claims grant nothing.
     """
-    if hides_some(get_user_model()._default_manager):
+    model: Any = get_user_model()
+    if hides_some(model._default_manager):
         identity = find_identity(token)
         return None if identity is None else identity.user
-    digest = identity_digest(token.issuer, token.subject)
-    alias = router.db_for_read(ExternalIdentity)
-    return user_of_identity(digest, token.issuer, token.subject, alias)
+    issuer, subject = token.issuer, token.subject
+    places = (identity_digest(issuer, subject), issuer, subject)
+    return user_of_identity(model, places, router.db_for_read(ExternalIdentity))
 
 
 def local_user(subject: str) -> Any:

@@ -118,16 +118,19 @@ def test_a_user_is_found_by_key(identity: ExternalIdentity) -> None:
 @pytest.mark.django_db
 def test_a_user_is_found_by_identity(identity: ExternalIdentity) -> None:
     wanted: Any = User.objects.get()
-    asked = (identity.digest, ISSUER, "ä", "default")
     for _ in range(2):
         with CaptureQueriesContext(connection) as queries:
-            found = user_of_identity(*asked)
+            places = (identity.digest, ISSUER, "ä")
+            found = user_of_identity(User, places, "default")
         assert len(queries) == 1
         assert columns(found) == columns(wanted)
-    assert user_of_identity(identity.digest[::-1], *asked[1:]) is None
-    # Raw SQL can change a row and leave its digest.
-    assert user_of_identity(identity.digest, ISSUER, "b", "default") is None
-    assert user_of_identity(identity.digest, f"{ISSUER}/", "ä", "default") is None
+    for wrong in (
+        (identity.digest[::-1], ISSUER, "ä"),
+        # Raw SQL can change a row and leave its digest.
+        (identity.digest, ISSUER, "b"),
+        (identity.digest, f"{ISSUER}/", "ä"),
+    ):
+        assert user_of_identity(User, wrong, "default") is None
 
 
 class Kept(models.Manager[User]):
