@@ -349,6 +349,15 @@ def test_a_moment_is_written_the_same_wherever_the_machine_is() -> None:
     assert format_http_date(RFC_DATE) == "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
+@pytest.mark.usefixtures("_elsewhere")
+def test_fifty_years_ahead_are_counted_in_utc_wherever_the_machine_is() -> None:
+    # 12:30:45 in UTC, 21:30:45 on this clock.
+    for text, year in (("12:00:00", 2076), ("13:00:00", 1976)):
+        parsed = parse_http_date(f"Sunday, 22-Nov-76 {text} GMT", now=NOW)
+        assert parsed is not None
+        assert parsed.year == year
+
+
 def test_a_moment_of_no_zone_is_not_written() -> None:
     with pytest.raises(ValueError, match="not an aware datetime"):
         format_http_date(RFC_DATE.replace(tzinfo=None))

@@ -13,4 +13,20 @@ _SORTED: Final = "the members are written in their order already"
 _CODEC: Final = "the name of a codec is read in any case"
 _NEVER_X: Final = "base64url of 32 octets never ends with an X"
 
-EQUIVALENTS: Final[Mapping[tuple[str, str], str]] = {}
+_FINITE: Final = "jose.compact.x__finite"
+_THUMBPRINT: Final = "jose.keys.x__thumbprint"
+_DUMPS: Final = 'text = json.dumps(members, separators=(",", ":"),'
+_ENCODE: Final = "return base64.urlsafe_b64encode(raw)"
+
+EQUIVALENTS: Final[Mapping[tuple[str, str], str]] = {
+    ("jose.compact.x__refuse_constant", "raise ValueError(None)"): _UNSEEN,
+    (_FINITE, "raise ValueError(None)"): _UNSEEN,
+    (_FINITE, 'raise ValueError("XXnumber out of rangeXX")'): _UNSEEN,
+    (_FINITE, 'raise ValueError("NUMBER OUT OF RANGE")'): _UNSEEN,
+    (_THUMBPRINT, f"{_DUMPS} )"): _SORTED,
+    (_THUMBPRINT, f"{_DUMPS} sort_keys=None)"): _SORTED,
+    (_THUMBPRINT, f"{_DUMPS} sort_keys=False)"): _SORTED,
+    (_THUMBPRINT, 'raw = hashlib.sha256(text.encode("ASCII")).digest()'): _CODEC,
+    (_THUMBPRINT, f'{_ENCODE}.rstrip(b"=").decode("ASCII")'): _CODEC,
+    (_THUMBPRINT, f'{_ENCODE}.rstrip(b"XX=XX").decode("ascii")'): _NEVER_X,
+}
