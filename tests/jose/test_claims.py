@@ -146,7 +146,7 @@ def test_one_audience_of_several_is_enough() -> None:
         (frozenset({"sho"}), False),
         (frozenset(), False),
     ],
-    ids=repr,
+    ids=["any", "ours", "ours-and-another", "case", "prefix", "none"],
 )
 def test_clients_may_be_limited(clients: frozenset[str] | None, passes: bool) -> None:
     rules = replace(RULES, clients=clients)
