@@ -82,6 +82,7 @@ def test_empty_members_are_skipped(value: str) -> None:
         ", *",
         'w/"a"',
         'W "a"',
+        'X"a"',
         "W/",
         'W/ "a"',
         'W/W/"a"',

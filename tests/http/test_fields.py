@@ -70,7 +70,9 @@ def test_a_string_and_a_bare_word_give_their_text(
     ids=ascii,
 )
 def test_what_is_neither_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="neither a structured string nor a bare"):
+    with pytest.raises(
+        ValueError, match=r"^neither a structured string nor a bare token$"
+    ):
         parse_string_or_token(value)
 
 

@@ -13,12 +13,17 @@ _SORTED: Final = "the members are written in their order already"
 _CODEC: Final = "the name of a codec is read in any case"
 _NEVER_X: Final = "base64url of 32 octets never ends with an X"
 
+_FALSE: Final = "nothing is asked but whether it is empty"
+_NAMED: Final = "named = self.keys if kid is None else self._named.get(kid,"
 _FINITE: Final = "jose.compact.x__finite"
 _THUMBPRINT: Final = "jose.keys.x__thumbprint"
 _DUMPS: Final = 'text = json.dumps(members, separators=(",", ":"),'
 _ENCODE: Final = "return base64.urlsafe_b64encode(raw)"
 
 EQUIVALENTS: Final[Mapping[tuple[str, str], str]] = {
+    ("http.fields.x_parse_string_or_token", "text = None"): _FALSE,
+    ("jose.keys.xǁKeySetǁselect", f"{_NAMED} None)"): _FALSE,
+    ("jose.keys.xǁKeySetǁselect", f"{_NAMED} )"): _FALSE,
     ("jose.compact.x__refuse_constant", "raise ValueError(None)"): _UNSEEN,
     (_FINITE, "raise ValueError(None)"): _UNSEEN,
     (_FINITE, 'raise ValueError("XXnumber out of rangeXX")'): _UNSEEN,
