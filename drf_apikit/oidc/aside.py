@@ -36,6 +36,7 @@ class Aside:
 
         Raises:
             TimeoutError: it takes longer than `timeout` seconds, and goes on.
+            RuntimeError: it raises what is no `Exception`, which would end a thread.
 
         """
         self._last = future = Future[T]()
@@ -68,6 +69,10 @@ class _Handing:
         """Catch from here on."""
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if error is not None and not isinstance(error, Exception):
+            # As `sys.exit()`, or a time limit of gevent: that is of no other thread.
+            error, cause = RuntimeError(type(error).__name__), error
+            error.__cause__ = cause
         if error is not None:
             self._future.set_exception(error)
         return True

@@ -312,7 +312,7 @@ OWN: list[Any] = [None]
 def transport(url: str, *, timeout: float, max_size: int) -> Any:
     """Be the transport of a project."""
     assert (url, timeout, max_size) == ("https://id.example/", 7, MAX_SIZE)
-    if isinstance(OWN[0], Exception):
+    if isinstance(OWN[0], BaseException):
         raise OWN[0]
     return OWN[0]
 
@@ -339,6 +339,7 @@ def test_a_project_may_have_its_own_transport(own: list[Any]) -> None:
         Reply(200, {}, b" " * MAX_SIZE + b"{}"),
         KeyError("x"),
         RecursionError(),
+        SystemExit(3),
         FetchError("no"),
     ],
     ids=lambda given: repr(given)[:40],
