@@ -103,7 +103,7 @@ class Renewal:
             self._adopt()
             self.looked_at = self._clock()
             if Need.FETCH in needs:
-                self._fetch(Lock(LockState.NONE))
+                self._fetch(Lock(LockState.NONE), anew=True)
             elif needs - {Need.LOOK} and not self._is_fresh() and self._renew():
                 # Younger than all that is wanted.
                 began = float("-inf")
@@ -185,11 +185,20 @@ class Renewal:
             if lock.state is LockState.MINE:
                 return lock
 
-    def _fetch(self, lock: Lock) -> bool:
-        """Fetch and share; tell of success or failure."""
+    def _fetch(self, lock: Lock, *, anew: bool = False) -> bool:
+        """Fetch and share; tell of success or failure.
+
+        `anew`: from where the issuer says, whatever is remembered, or shared by
+        somebody who should not.
+        """
         former, now = self.entry, self._clock()
+        known = None if anew else former
+        stamp = now
+        if former is not None and former.is_usable(now):
+            # Younger than what it replaces, also where that came from a fast clock.
+            stamp = max(now, former.fetched_at)
         try:
-            found = fetch_entry(self._issuer, self._settings, former, now)
+            found = fetch_entry(self._issuer, self._settings, known, stamp)
         except FetchError as error:
             self.failure = Failure(str(error), now, now + _pause())
             self._shared.fail(lock, self._clock())

@@ -180,6 +180,7 @@ def test_no_usable_keys_are_a_failure(provider: Provider, what: str) -> None:
     provider.fail()
     (document,), said = failed(what)
     assert document["keys"] == []
+    assert document["source"] == "issuer"
     assert "answered 500" in document["error"]
     assert said == f"No usable keys, or none anew: {provider.url}"
 

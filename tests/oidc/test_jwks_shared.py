@@ -422,3 +422,39 @@ def test_older_keys_do_not_replace_younger_ones(
     clock.now += LOOK
     assert renewed(store) == ["RSA"]
     assert not caplog.records
+
+
+@pytest.mark.usefixtures("shared")
+def test_a_fetch_by_command_asks_the_issuer_where_the_keys_are(
+    provider: Provider, clock: Clock
+) -> None:
+    """Whoever could write to the cache has sent all processes elsewhere."""
+    one, other = fleet_of(provider, clock, 2)
+    provider.answers["/evil"] = as_json({"keys": [public_jwk("RSA")]})
+    _, members = entry_in_the_cache()
+    clock.now += LOOK
+    members.update(
+        fetched_at=clock.now + SKEW,
+        discovered_at=clock.now,
+        jwks_uri=f"{provider.url}/evil",
+        document={"keys": [public_jwk("RSA")]},
+    )
+    share(json.dumps(members))
+    assert [renewed(store) for store in (one, other)] == [["RSA"]] * 2
+    found = one.fetch()
+    assert (found.jwks_uri, kids(found.keys)) == (f"{provider.url}/keys", ["P-256"])
+    clock.now += LOOK
+    assert renewed(other) == ["P-256"]
+    assert "/evil" not in provider.requests
+
+
+@pytest.mark.usefixtures("shared")
+def test_a_slow_clock_has_its_say(provider: Provider, clock: Clock) -> None:
+    """What it fetches last is believed by one that is ahead."""
+    fast = Clock(clock.now + SKEW - 5)
+    ahead, behind = started(provider, fast), started(provider, clock)
+    provider.publish(public_jwk("RSA"))
+    clock.now += 1
+    behind.fetch()
+    fast.now += LOOK
+    assert renewed(ahead) == ["RSA"]

@@ -50,7 +50,7 @@ class Command(BaseCommand):
         for name, text in (
             ("inspect", "only look; the default"),
             ("warm", "fetch where the keys that processes share are not fresh"),
-            ("refresh", "fetch now, and share that with all processes"),
+            ("refresh", "look for the keys and fetch them now, for all processes"),
         ):
             what.add_argument(
                 f"--{name}", action="store_const", dest="what", const=name, help=text
@@ -123,7 +123,9 @@ def _refresh(issuer: Issuer, store: KeyStore) -> _Report:
     try:
         return _Report(issuer.name, _ISSUER, store.fetch())
     except KeysUnavailableError as error:
-        return _Report(issuer.name, _SHARED, store.look(), error=str(error))
+        entry = store.look()
+        source = _ISSUER if entry is None else _SHARED
+        return _Report(issuer.name, source, entry, error=str(error))
 
 
 _ACTS: Final[Mapping[str, Callable[[Issuer, KeyStore], _Report]]] = {
