@@ -43,8 +43,8 @@ _UNASKED: Final = frozenset({"head", "options", "trace"})
 def check_scopes(**_: Any) -> list[checks.CheckMessage]:
     """See that the scopes that views name can be had, and are asked for.
 
-    `E014` what cannot be used; `E015` a method for which nothing is named;
-    `W015` scopes that no permission asks for.
+    `E014` what cannot be used; `E015` a method for which nothing is named, and
+    `W021` where DRF has made the view; `W015` scopes that no permission asks for.
     """
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
@@ -134,14 +134,28 @@ def _undeclared(view: RoutedView, declared: Any) -> Iterator[checks.CheckMessage
         instance = SimpleNamespace(required_scopes=declared, action=named)
         if scopes_for(instance, method.upper()) is None:
             what = method.upper() if named is None else f"{method.upper()} ({named})"
-            yield checks.Error(
-                f"{view}: HasScopes refuses everybody {what}, since required_scopes"
-                " names nothing for it.",
-                hint="Name the scopes that are needed; [] asks for none, only for"
-                " somebody. Behind @api_view they are set on the attribute `cls` of"
-                " the function.",
-                id="drf_apikit.E015",
-            )
+            yield _refusing(view, what)
+
+
+def _refusing(view: RoutedView, what: str) -> checks.CheckMessage:
+    problem = (
+        f"{view}: HasScopes refuses everybody {what}, since required_scopes names"
+        " nothing for it."
+    )
+    if view.cls.__module__.startswith("rest_framework."):
+        # A project that needs nothing but the routes of a router is in order.
+        return checks.Warning(
+            problem,
+            hint="Use SimpleRouter, which has no root; or give the router a subclass"
+            " as its APIRootView, in which required_scopes is [] for somebody.",
+            id="drf_apikit.W021",
+        )
+    return checks.Error(
+        problem,
+        hint="Name the scopes that are needed; [] asks for none, only for somebody."
+        " Behind @api_view they are set on the attribute `cls` of the function.",
+        id="drf_apikit.E015",
+    )
 
 
 def _is_of_drf(permission: Any) -> bool:

@@ -13,6 +13,7 @@ from rest_framework.permissions import (
 )
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.routers import APIRootView, DefaultRouter
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
@@ -220,6 +221,24 @@ def test_a_function_is_told_where_to_name_them(route: Route) -> None:
     assert "on the attribute `cls` of the function" in hint
     view: Any = function
     view.cls.required_scopes = ["a"]
+    assert told("") == []
+
+
+def test_the_root_of_a_router_stops_no_command(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Rooted(DefaultRouter):
+        APIRootView = type("Root", (APIRootView,), {"required_scopes": []})
+
+    monkeypatch.setattr(APIRootView, "permission_classes", [HasScopes])
+    route(DefaultRouter().get_api_root_view())
+    ((message, hint),) = told("W021")
+    assert message == (
+        "rest_framework.routers.APIRootView: HasScopes refuses everybody GET, since"
+        " required_scopes names nothing for it."
+    )
+    assert hint.startswith("Use SimpleRouter")
+    route(Rooted().get_api_root_view())
     assert told("") == []
 
 
