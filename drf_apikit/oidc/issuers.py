@@ -32,6 +32,8 @@ _SUGGESTED: Final[set[str]] = set()
 _OF_PROFILE: Final = frozenset(
     {Reason.TYPE, Reason.CLAIM_MISSING, Reason.CLAIM_INVALID, Reason.AUDIENCE}
 )
+#: What all profiles see alike.
+_OF_KEYS: Final = frozenset({Reason.KEY_UNKNOWN, Reason.KEY_UNFIT, Reason.SIGNATURE})
 
 
 class KeySource(Protocol):
@@ -115,7 +117,10 @@ class Issuer:
             rules = replace(self.policy.claims, profile=profile)
             try:
                 verify(token, keys, replace(self.policy, claims=rules), now)
-            except TokenError:
+            except TokenError as error:
+                if error.reason in _OF_KEYS:
+                    # Anybody can send these: one signature is all that they cost.
+                    return
                 continue
             _SUGGESTED.add(self.name)
             logger.warning(

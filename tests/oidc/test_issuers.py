@@ -4,6 +4,7 @@ import pytest
 from django.test import override_settings
 
 from drf_apikit.jose import Policy, Reason, TokenError, parse_compact
+from drf_apikit.jose.algorithms import verify_signature
 from drf_apikit.jose.claims import ClaimRules
 from drf_apikit.oidc import (
     Issuer,
@@ -196,6 +197,24 @@ def test_nothing_is_suggested_for_a_token_that_is_not_good(
     with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
         refusal(find_issuer(ISSUER), token)
     assert caplog.messages == []
+
+
+@pytest.mark.usefixtures("unsuggested")
+def test_a_suggestion_costs_whoever_cannot_sign_one_signature(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    def counting(*arguments: Any) -> bool:
+        seen.append(arguments)
+        return verify_signature(*arguments)
+
+    monkeypatch.setattr("drf_apikit.jose.verifier.verify_signature", counting)
+    token = mint({**HEADER, "typ": "JWT"}, {**CLAIMS, **KEYCLOAK})
+    forged = f"{token.rpartition('.')[0]}.{'A' * 86}"
+    with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
+        assert refusal(find_issuer(ISSUER), forged) is Reason.TYPE
+    assert len(seen) == 1
 
 
 @pytest.mark.usefixtures("unsuggested")
