@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.db import connections
-from django.db.models import Subquery
+from django.db.models import QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.manager import BaseManager
 
@@ -57,8 +57,8 @@ def user_of_identity(model: Any, places: tuple[str, str, str], alias: str) -> An
 
     def rows() -> Any:
         same = {"digest": _PLACE, "issuer": _PLACE, "subject": _PLACE}
-        keys = ExternalIdentity.objects.filter(**same).values("user_id")
-        return model._base_manager.filter(pk=Subquery(keys))
+        keys = ExternalIdentity.objects.filter(**same).values("user_id")[:1]
+        return QuerySet(model).filter(pk=Subquery(keys))
 
     values = _row("user", model, rows, places, alias)
     return None if values is None else model.from_db(alias, names, values)
@@ -69,7 +69,7 @@ def user_with_key(model: Any, key: Any, alias: str) -> Any:
     names, field = _columns(model), model._meta.pk
 
     def rows() -> Any:
-        return model._base_manager.filter(pk=_PLACE)
+        return QuerySet(model).filter(pk=_PLACE)
 
     value = field.get_prep_value(key)
     value = field.get_db_prep_value(value, connections[alias], prepared=True)

@@ -133,6 +133,28 @@ def test_a_user_is_found_by_identity(identity: ExternalIdentity) -> None:
         assert user_of_identity(User, wrong, "default") is None
 
 
+class Described(models.Manager[User]):
+    """Gives a column more, with a value for its statement, and one less."""
+
+    def get_queryset(self) -> models.QuerySet[User]:
+        return super().get_queryset().annotate(x=models.Value("x")).defer("password")
+
+
+@pytest.mark.django_db
+def test_a_base_manager_does_not_change_what_is_asked(
+    identity: ExternalIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: Any = User.objects.get()
+    manager = Described()
+    manager.model = User
+    monkeypatch.setattr(User._meta, "base_manager", manager)
+    vars(connections["default"]).pop("_drf_apikit_statements", None)
+    by_key = user_with_key(User, wanted.pk, "default")
+    places = (identity.digest, ISSUER, "ä")
+    for found in (by_key, user_of_identity(User, places, "default")):
+        assert columns(found) == columns(wanted)
+
+
 class Kept(models.Manager[User]):
     def get_queryset(self) -> models.QuerySet[User]:
         return super().get_queryset().filter(is_active=True)
