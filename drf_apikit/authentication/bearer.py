@@ -52,10 +52,9 @@ class JWTBearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
         """Verify the token, then find out whose it is."""
-        text = _credentials(request)
-        if text is None:
+        verified = self._verified(request)
+        if verified is None:
             return None
-        verified = self._verified(request, text)
         token = AccessToken(verified.claims, verified.issuer.settings)
         resolve = load(apikit_settings.authentication.principal_resolver)
         principal = resolve(token)
@@ -72,7 +71,15 @@ class JWTBearerAuthentication(BaseAuthentication):
         """Challenge with an error code only if a token was refused."""
         return challenge(getattr(request._request, _ERROR, None))
 
-    def _verified(self, request: Request, text: str) -> VerifiedToken:
+    def _verified(self, request: Request) -> VerifiedToken | None:
+        """Verify the token, if there is one.
+
+        What calls the project's own functions does not have it: reports of their
+        errors show local variables.
+        """
+        text = _credentials(request)
+        if text is None:
+            return None
         try:
             return verify_token(text, time.time())
         except TokenError as error:

@@ -420,6 +420,10 @@ def nobody(_token: AccessToken) -> None:
     return None
 
 
+def broken(_token: AccessToken) -> None:
+    raise RuntimeError("resolver")
+
+
 def with_resolver(current: dict[str, Any], name: str) -> dict[str, Any]:
     own = {"PRINCIPAL_RESOLVER": f"{__name__}.{name}"}
     return {**current, "AUTHENTICATION": {**current["AUTHENTICATION"], **own}}
@@ -434,6 +438,22 @@ def test_a_project_decides_who_a_token_is(
     settings.DRF_APIKIT = with_resolver(settings.DRF_APIKIT, "nobody")
     refused(sign_in("alice").get("/me/"))
     assert [told["reason"] for told in rejected] == [Reason.SUBJECT]
+
+
+def test_a_report_of_an_error_of_the_project_does_not_show_the_token(
+    oidc_issuer: InMemoryIssuer, settings: Any
+) -> None:
+    settings.DRF_APIKIT = with_resolver(settings.DRF_APIKIT, "broken")
+    token = oidc_issuer.signed_token()
+    request = APIRequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
+    with pytest.raises(RuntimeError) as raised:
+        JWTBearerAuthentication().authenticate(Request(request))
+    ours = [
+        entry for entry in raised.traceback if str(entry.path).endswith("/bearer.py")
+    ]
+    assert ours
+    for entry in ours:
+        assert token not in entry.frame.f_locals.values()
 
 
 def test_without_issuers_every_token_is_refused(
