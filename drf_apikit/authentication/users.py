@@ -226,7 +226,7 @@ def _made(email: str | None, alias: str) -> Any:
     values = {model.USERNAME_FIELD: _name(model), **_address(model, email)}
     try:
         user = manager.create_user(password=None, **values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ValidationError):
         logger.exception("create_user() wants what no token gives")
         return None
     if user.has_usable_password():

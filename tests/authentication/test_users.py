@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.db import connection, models
 from django.test.utils import isolate_apps
 from django.utils import timezone
@@ -243,6 +244,23 @@ def test_a_manager_that_wants_more_refuses(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     custom(monkeypatch, objects=Demanding())
+    assert resolved(CREATE) is None
+    assert "create_user() wants what no token gives" in caplog.text
+    assert not ExternalIdentity.objects.exists()
+
+
+class Picky(models.Manager[Any]):
+    """As managers that call `full_clean()`."""
+
+    def create_user(self, **_: Any) -> Any:
+        raise ValidationError("We know no such people.")
+
+
+@everywhere
+def test_a_manager_that_finds_a_user_invalid_refuses(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    custom(monkeypatch, objects=Picky())
     assert resolved(CREATE) is None
     assert "create_user() wants what no token gives" in caplog.text
     assert not ExternalIdentity.objects.exists()
