@@ -4,8 +4,9 @@ Only groups that `GROUPS` names are given and taken away, `is_staff` only where
 `STAFF` is set, `is_superuser` never. What is done is noted on the identity, so that
 requests with nothing new cost no query:
 
-- A newer token, by `iat`, decides; an older one changes nothing any more. So a role
-  that is taken away at the issuer is gone with the first token that lacks it.
+- The newest token that has changed anything, by `iat`, decides; an older one changes
+  nothing any more. So a role that is taken away at the issuer is gone with the first
+  token that lacks it.
 - What is changed here by hand stays until the claims change.
 - A group that is not there is skipped and logged. It is looked for again with the
   next token rather than with each request.
@@ -108,7 +109,7 @@ def apply_grants(token: AccessToken, identity: ExternalIdentity) -> None:
 def _values(claim: Any) -> tuple[frozenset[str], str | None]:
     if claim is None:
         return frozenset(), None
-    listed = claim.split() if isinstance(claim, str) else claim
+    listed = claim.split(" ") if isinstance(claim, str) else claim
     if not isinstance(listed, list):
         return frozenset(), type(claim).__name__
     if not all(isinstance(value, str) for value in listed):

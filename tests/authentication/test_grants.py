@@ -60,6 +60,7 @@ def state(user: User) -> tuple[set[str], bool]:
         pytest.param(["Editor", "editor ", "EDITOR"], set(), id="another-case"),
         pytest.param(["editor reader"], set(), id="words-in-a-list"),
         pytest.param("editor,reader", set(), id="commas"),
+        pytest.param("x\u00a0editor\u2003reader\x1feditor", set(), id="no-spaces"),
         pytest.param("Editors", set(), id="name-of-the-group"),
     ],
 )
