@@ -196,6 +196,9 @@ def contradictions(
             f"is False, and the keys come from {source}",
             "Use https; or set it to True for an issuer on this very machine.",
         )
+    if settings.clients is not None and not profile.clients:
+        wrong = f"refuses everybody with TOKEN_PROFILE {profile.name!r}"
+        yield "CLIENTS", wrong, "Its tokens name no client: remove it."
     yield from _idle(settings)
 
 

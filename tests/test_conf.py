@@ -459,6 +459,12 @@ LOCAL = "Users of this project keep the rights that they have here: remove it."
             LOCAL,
             id="local-groups",
         ),
+        pytest.param(
+            {"AUDIENCE": "api", "TOKEN_PROFILE": "simplejwt", "CLIENTS": ["shop"]},
+            "CLIENTS",
+            "Its tokens name no client: remove it.",
+            id="clients-of-none",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_a_fault(
