@@ -181,6 +181,15 @@ def test_the_size_is_bounded() -> None:
     assert refusal("A" * 1_000_000) is Reason.TOO_LARGE
 
 
+@pytest.mark.parametrize(("octets", "is_remembered"), [(384, True), (385, False)])
+def test_a_small_header_is_read_once(octets: int, is_remembered: bool) -> None:
+    """512 letters of base64url are 384 octets."""
+    header = b'{"a":"%b"}' % (b"x" * (octets - 8))
+    one, other = (parse_compact(segments(header)) for _ in range(2))
+    assert one.header == other.header
+    assert (one.header is other.header) is is_remembered
+
+
 def test_a_lower_recursion_limit_refuses_and_does_not_crash() -> None:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(200)
@@ -208,6 +217,7 @@ def test_an_error_never_quotes_the_token(text: bytes) -> None:
         ("e30.e30", "not three segments"),
         ("e30.e30.AB", "not canonical base64url"),
         ("e30.e30.A", "not canonical base64url"),
+        ("e30.e30.X", "not canonical base64url"),
         ("e30.e30.!AAA", "not base64url"),
         (segments(b"{"), "not a strict JSON text"),
         (segments(b"[]"), "not a JSON object"),
