@@ -80,8 +80,9 @@ def _malformed(detail: str) -> TokenError:
 def _base64url(segment: bytes) -> bytes:
     """Decode the one canonical spelling (RFC 7515 section 2, RFC 4648 3.5).
 
-    Otherwise one token would have many spellings, and a deny list keyed on
-    the string could be walked around.
+    Otherwise anybody could spell one token in many ways. With ECDSA there are two
+    all the same, since each signature has a twin: what is kept about a token has to
+    be kept by its claims, never by its text.
     """
     over = len(segment) % 4
     padding, ends = _ENDS.get(over, (b"", b""))
