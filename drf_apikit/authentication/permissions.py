@@ -127,7 +127,7 @@ def _required(request: Request, view: "APIView") -> AnyOf | frozenset[str] | Non
     """Give what is needed; None, and a line in the log, where that is not known."""
     if request.method not in view.allowed_methods:
         return None
-    problem = "names no required_scopes"
+    problem = f"names no required_scopes for {request.method}"
     try:
         found = scopes_for(view, str(request.method))
     except ValueError as error:
