@@ -18,7 +18,8 @@ class AccessToken:
     """The verified claims of an access token; this is `request.auth`.
 
     `claims` is the whole payload, `settings` those of its issuer; the token itself
-    is not kept.
+    is not kept. Nothing in `claims` may be changed: a cache of verified tokens has
+    the same lists and dicts.
     """
 
     claims: Mapping[str, Any] = field(repr=False)
