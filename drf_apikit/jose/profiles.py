@@ -84,7 +84,8 @@ def _is_entra_app(claims: Claims, _client: str | None) -> bool:
     kind = claims.get("idtyp")
     if kind is not None:
         return bool(kind == "app")
-    return "scp" not in claims and claims.get("oid") == claims.get("sub")
+    own = "oid" in claims and claims["oid"] == claims.get("sub")
+    return own and "scp" not in claims
 
 
 def _is_auth0_machine(claims: Claims, client: str | None) -> bool:

@@ -62,3 +62,5 @@ def test_the_subject_is_where_the_settings_say() -> None:
     assert (token.subject, token.is_of_client) == ("alice", False)
     machine = AccessToken({**claims, "sub": "alice", "azp": "shop"}, settings)
     assert machine.is_of_client is True
+    without = {"iss": "https://id.example", "azp": "shop", "roles": ["read"]}
+    assert AccessToken(without, settings).is_of_client is False
