@@ -146,9 +146,10 @@ def _write(
 
 def _set_groups(user: Any, grants: Grants, alias: str) -> frozenset[str]:
     """Give and take groups of the mapping; name those that are not there."""
-    if not grants.known or not hasattr(user, "groups"):
+    manager: Any = getattr(user, "groups", None)
+    # A user model of one's own may call something else groups.
+    if not grants.known or not hasattr(manager, "through"):
         return grants.groups
-    manager = user.groups
     found = manager.model._default_manager.using(alias).filter(name__in=grants.known)
     # A collation may have found what differs in case.
     keys = {group.name: group.pk for group in found if group.name in grants.known}

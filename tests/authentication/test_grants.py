@@ -301,6 +301,19 @@ def test_a_user_model_that_knows_no_staff(
     assert state(ada) == ({"Local", "Editors"}, False)
 
 
+@pytest.mark.parametrize("given", [["x"], "x", None], ids=repr)
+def test_what_a_user_model_calls_groups_may_be_none_of_django_s(
+    ada: User,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    given: Any,
+) -> None:
+    monkeypatch.setattr(User, "groups", given)
+    assert resolved(ALL, roles=["editor", "root"]) == ada
+    assert caplog.messages == [f"roles of {ISSUER}: there is no group Editors"]
+    assert User.objects.get(pk=ada.pk).is_staff
+
+
 def test_grants_differ_by_their_digest() -> None:
     def digest(roles: Any, **settings: Any) -> str:
         grants = granted(token({**ALL, **settings}, roles=roles))
