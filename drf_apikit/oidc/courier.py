@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from drf_apikit.oidc.aside import close_connections
 
@@ -12,11 +12,17 @@ __all__ = ["Courier"]
 
 logger = logging.getLogger(__name__)
 
+#: Wishes that are kept for an errand, since strangers may send any number of them.
+_MOST: Final = 256
+
 W = TypeVar("W", bound=Hashable)
 
 
 class Courier(Generic[W]):
-    """Runs an errand for all wishes that have come since the last one began."""
+    """Runs an errand for the wishes that have come since the last one began.
+
+    Of very many it is told some: an errand must do for all what it does for these.
+    """
 
     def __init__(self, name: str, errand: Callable[[frozenset[W]], None]) -> None:
         self._name = name
@@ -34,7 +40,8 @@ class Courier(Generic[W]):
     def ask(self, wish: W) -> int:
         """Have an errand run that begins later than now; give its number."""
         with self._changed:
-            self._wishes.add(wish)
+            if len(self._wishes) < _MOST:
+                self._wishes.add(wish)
             if not self._is_running:
                 self._is_running = self._started()
             return self._begun + 1

@@ -63,6 +63,19 @@ def test_wishes_are_gathered_while_an_errand_runs(
     assert not thread.is_alive()
 
 
+def test_few_of_very_many_wishes_are_kept(
+    courier: Courier[str], errand: Errand
+) -> None:
+    """Strangers may send any number while an errand takes long."""
+    courier.ask("a")
+    assert errand.begun.acquire(timeout=10)
+    assert {courier.ask(str(number)) for number in range(1000)} == {2}
+    errand.let_go.release(2)
+    assert courier.wait(2, never, 10)
+    assert len(errand.runs[1]) == 256
+    assert courier.settle(10)
+
+
 def test_one_waits_no_longer_than_need_be(
     courier: Courier[str], errand: Errand
 ) -> None:
