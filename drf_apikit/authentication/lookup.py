@@ -118,7 +118,8 @@ def _row(
 
 
 def _made(rows: Any, connection: Any) -> _Statement:
-    query = rows.using(connection.alias).query
+    # A model's own order says nothing of one row.
+    query = rows.order_by().using(connection.alias).query
     compiler: Any = query.get_compiler(connection=connection)
     sql, _ = compiler.as_sql()
     # What the first column of a row is converted by, and so on.

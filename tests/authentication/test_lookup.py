@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections, models
+from django.db.models.functions import Coalesce
 from django.test.utils import CaptureQueriesContext
 
 from drf_apikit.authentication.lookup import (
@@ -153,6 +154,22 @@ def test_a_base_manager_does_not_change_what_is_asked(
     places = (identity.digest, ISSUER, "ä")
     for found in (by_key, user_of_identity(User, places, "default")):
         assert columns(found) == columns(wanted)
+
+
+@pytest.mark.django_db
+def test_an_order_of_the_model_does_not_change_what_is_asked(
+    identity: ExternalIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: Any = User.objects.get()
+    order = [Coalesce("first_name", models.Value("x")), "-external_identities__grants"]
+    monkeypatch.setattr(User._meta, "ordering", order)
+    vars(connections["default"]).pop("_drf_apikit_statements", None)
+    for _ in range(2):
+        found = user_with_key(User, wanted.pk, "default")
+        assert columns(found) == columns(wanted)
+    (statement,) = vars(connections["default"])["_drf_apikit_statements"].values()
+    assert "JOIN" not in statement.sql
+    assert identity.user_id == wanted.pk
 
 
 class Kept(models.Manager[User]):
