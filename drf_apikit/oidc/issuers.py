@@ -18,7 +18,7 @@ from drf_apikit.jose import (
     profile_of,
     verify,
 )
-from drf_apikit.jose.claims import ClaimRules
+from drf_apikit.jose.claims import ClaimRules, check_claims
 from drf_apikit.jose.profiles import RFC9068
 from drf_apikit.oidc.jwks import KeyStore
 
@@ -116,6 +116,8 @@ class Issuer:
         for profile in PROFILES.values():
             rules = replace(self.policy.claims, profile=profile)
             try:
+                # First what costs little: a client may send its ID token for ever.
+                check_claims(token.payload, rules, now)
                 verify(token, keys, replace(self.policy, claims=rules), now)
             except TokenError as error:
                 if error.reason in _OF_KEYS:

@@ -200,8 +200,18 @@ def test_nothing_is_suggested_for_a_token_that_is_not_good(
 
 
 @pytest.mark.usefixtures("unsuggested")
-def test_a_suggestion_costs_whoever_cannot_sign_one_signature(
+@pytest.mark.parametrize(
+    ("claims", "is_forged", "looks"),
+    [
+        pytest.param(KEYCLOAK, True, 1, id="forged"),
+        pytest.param({"nonce": "n", "azp": "shop"}, False, 0, id="an ID token"),
+    ],
+)
+def test_to_look_for_a_suggestion_costs_one_signature_at_most(
     monkeypatch: pytest.MonkeyPatch,
+    claims: dict[str, Any],
+    is_forged: bool,
+    looks: int,
 ) -> None:
     seen = []
 
@@ -210,11 +220,12 @@ def test_a_suggestion_costs_whoever_cannot_sign_one_signature(
         return verify_signature(*arguments)
 
     monkeypatch.setattr("drf_apikit.jose.verifier.verify_signature", counting)
-    token = mint({**HEADER, "typ": "JWT"}, {**CLAIMS, **KEYCLOAK})
-    forged = f"{token.rpartition('.')[0]}.{'A' * 86}"
+    token = mint({**HEADER, "typ": "JWT"}, {**CLAIMS, **claims})
+    if is_forged:
+        token = f"{token.rpartition('.')[0]}.{'A' * 86}"
     with override_settings(DRF_APIKIT=trusting(**{ISSUER: STATIC})):
-        assert refusal(find_issuer(ISSUER), forged) is Reason.TYPE
-    assert len(seen) == 1
+        assert refusal(find_issuer(ISSUER), token) is Reason.TYPE
+    assert len(seen) == looks
 
 
 @pytest.mark.usefixtures("unsuggested")
