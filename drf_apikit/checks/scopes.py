@@ -146,8 +146,8 @@ def _refusing(view: RoutedView, what: str) -> checks.CheckMessage:
         # A project that needs nothing but the routes of a router is in order.
         return checks.Warning(
             problem,
-            hint="Use SimpleRouter, which has no root; or give the router a subclass"
-            " as its APIRootView, in which required_scopes is [] for somebody.",
+            hint="Name them in a subclass; [] asks for none, only for somebody. That of"
+            " a root is the APIRootView of its router; SimpleRouter has no root.",
             id="drf_apikit.W021",
         )
     return checks.Error(
