@@ -83,6 +83,7 @@ def close_connections() -> None:
     for handler in (caches, connections):
         try:
             handler.close_all()
-        except Exception:
-            # Whatever is wrong with a connection, nobody uses it any more.
+        except BaseException:
+            # Whatever is wrong with a connection, nobody uses it any more; and the
+            # thread, which is nobody else's, is still wanted.
             logger.warning("Cannot close a connection", exc_info=True)

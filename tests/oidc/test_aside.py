@@ -74,13 +74,16 @@ def test_connections_of_a_thread_are_closed(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("error", [OSError, SystemExit])
 def test_a_connection_that_cannot_be_closed_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[BaseException],
 ) -> None:
     closed: list[bool] = []
 
     def fail() -> None:
-        raise OSError
+        raise error
 
     with monkeypatch.context() as broken:
         broken.setattr(caches, "close_all", fail)
