@@ -141,7 +141,10 @@ class ApikitSettings:
         if name not in parsed:
             raw = getattr(settings, _NAME, {})
             values = raw.get(name, {}) if isinstance(raw, Mapping) else raw
-            parsed[name] = _parse_section(SECTIONS[name], values, f"{_NAME}[{name!r}]")
+            found = _parse_section(SECTIONS[name], values, f"{_NAME}[{name!r}]")
+            # Of two threads both go on with what the first one has: others compare
+            # these objects by identity.
+            parsed.setdefault(name, found)
         return parsed[name]
 
 

@@ -4,9 +4,8 @@ Only groups that `GROUPS` names are given and taken away, `is_staff` only where
 `STAFF` is set, `is_superuser` never. What is done is noted on the identity, so that
 requests with nothing new cost no query:
 
-- The newest token that has changed anything, by `iat`, decides; an older one changes
-  nothing any more. So a role that is taken away at the issuer is gone with the first
-  token that lacks it.
+- The newest token decides, by `iat`; an older one changes nothing any more. So a role
+  that is taken away at the issuer is gone with the first token that lacks it.
 - What is changed here by hand stays until the claims change.
 - A group that is not there is skipped and logged. It is looked for again with the
   next token rather than with each request.
@@ -21,7 +20,10 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError, router, transaction
 from django.db.models import Q
 
-from drf_apikit.authentication.attempts import again_if_hindered, is_overtaken
+from drf_apikit.authentication.retries import (
+    is_serialization_failure,
+    retry_on_contention,
+)
 from drf_apikit.authentication.token import AccessToken
 from drf_apikit.conf import IssuerSettings
 from drf_apikit.digests import feed
@@ -95,14 +97,15 @@ def apply_grants(token: AccessToken, identity: ExternalIdentity) -> None:
     whole = grants.digest(identity.user_id)
     issued, noted = token.issued_at, identity.grants_issued_at
     done = identity.grants in {whole, grants.digest(identity.user_id, issued)}
-    if done or (noted is not None and issued < noted):
+    if noted is not None and (issued < noted or (done and issued == noted)):
         return
     alias = router.db_for_write(ExternalIdentity)
+    write = _note if done else _write
     try:
-        again_if_hindered(lambda: _write(token, identity, grants, alias), alias)
+        retry_on_contention(lambda: write(token, identity, grants, alias), alias)
     except OperationalError as error:
         # Another request has just written grants, which the next one will see.
-        if not is_overtaken(error, alias):
+        if not is_serialization_failure(error, alias):
             raise
 
 
@@ -121,6 +124,16 @@ def _staff(values: frozenset[str], mapped: frozenset[str] | None) -> bool | None
     """Tell what the claim says, unless the user model has no such field."""
     names = {each.name for each in get_user_model()._meta.fields}
     return None if mapped is None or _STAFF not in names else bool(values & mapped)
+
+
+def _note(
+    token: AccessToken, identity: ExternalIdentity, _grants: Grants, alias: str
+) -> None:
+    """Note a token that changes nothing: an older one must not, after it."""
+    rows = ExternalIdentity.objects.using(alias).filter(pk=identity.pk)
+    issued = token.issued_at
+    same = rows.filter(grants=identity.grants, grants_issued_at__lt=issued)
+    same.update(grants_issued_at=issued)
 
 
 def _write(

@@ -18,17 +18,18 @@ from django.db.models.manager import BaseManager
 
 from drf_apikit.models import ExternalIdentity
 
-__all__ = ["hides_some", "identity_with_user", "user_of_identity", "user_with_key"]
+__all__ = ["filters_rows", "identity_with_user", "user_of_identity", "user_with_key"]
 
 #: Where a connection keeps its statements: what converts values belongs to it.
 _STATEMENTS: Final = "_drf_apikit_statements"
 
 
-def hides_some(manager: Any) -> bool:
+def filters_rows(manager: Any) -> bool:
     """Tell whether a manager may leave rows out, and other ones each time."""
     if type(manager).get_queryset is BaseManager.get_queryset:
         return False
-    return bool(manager.all().query.has_filters())
+    query = manager.all().query
+    return bool(query.has_filters() or query.is_sliced or query.combinator)
 
 
 def identity_with_user(digest: str, alias: str) -> ExternalIdentity | None:

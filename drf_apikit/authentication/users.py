@@ -11,12 +11,15 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, router, transaction
 from django.db.models import EmailField
 
-from drf_apikit.authentication.attempts import again_if_hindered, seen_from_apart
 from drf_apikit.authentication.lookup import (
-    hides_some,
+    filters_rows,
     identity_with_user,
     user_of_identity,
     user_with_key,
+)
+from drf_apikit.authentication.retries import (
+    read_on_new_connection,
+    retry_on_contention,
 )
 from drf_apikit.authentication.token import AccessToken
 from drf_apikit.models import ExternalIdentity
@@ -38,7 +41,7 @@ def find_identity(token: AccessToken, alias: str | None = None) -> Any:
     digest = identity_digest(token.issuer, token.subject)
     alias = alias or router.db_for_read(ExternalIdentity)
     users = get_user_model()._default_manager
-    if hides_some(users):
+    if filters_rows(users):
         rows = ExternalIdentity.objects.using(alias).select_related("user")
         found = rows.filter(digest=digest, user__in=users.using(alias)).first()
     else:
@@ -55,7 +58,7 @@ def find_user(token: AccessToken) -> Any:
     Quicker than with the identity, which nobody needs where claims grant nothing.
     """
     model: Any = get_user_model()
-    if hides_some(model._default_manager):
+    if filters_rows(model._default_manager):
         identity = find_identity(token)
         return None if identity is None else identity.user
     issuer, subject = token.issuer, token.subject
@@ -84,7 +87,7 @@ def local_user(subject: str) -> Any:
     if str(key) != subject:
         return None
     alias = router.db_for_read(model)
-    if hides_some(model._default_manager):
+    if filters_rows(model._default_manager):
         user = model._default_manager.using(alias).filter(pk=key).first()
     else:
         user = user_with_key(model, key, alias)
@@ -107,7 +110,7 @@ def enrol(token: AccessToken) -> ExternalIdentity | None:
         return None
     alias = router.db_for_write(ExternalIdentity)
     try:
-        return again_if_hindered(lambda: _enrolled(token, alias), alias)
+        return retry_on_contention(lambda: _enrolled(token, alias), alias)
     except IntegrityError:
         found: ExternalIdentity | None = _made_meanwhile(token, alias)
         if found is None:
@@ -155,7 +158,7 @@ def _enrolled(token: AccessToken, alias: str) -> ExternalIdentity | None:
 def _made_meanwhile(token: AccessToken, alias: str) -> Any:
     found = find_identity(token, alias)
     if found is None:
-        found = seen_from_apart(lambda: find_identity(token, alias), alias)
+        found = read_on_new_connection(lambda: find_identity(token, alias), alias)
     return found
 
 
@@ -226,7 +229,7 @@ def _made(email: str | None, alias: str) -> Any:
     values = {model.USERNAME_FIELD: _name(model), **_address(model, email)}
     try:
         user = manager.create_user(password=None, **values)
-    except (TypeError, ValueError, ValidationError):
+    except (AttributeError, TypeError, ValueError, ValidationError):
         logger.exception("create_user() wants what no token gives")
         return None
     if user.has_usable_password():

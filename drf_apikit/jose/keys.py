@@ -112,12 +112,14 @@ def parse_key_set(document: object) -> KeySet:
 def _parse_key(jwk: object) -> VerificationKey:
     if not isinstance(jwk, Mapping):
         raise KeySetError("not an object")
+    # Some libraries write what is not there as null.
+    jwk = {name: value for name, value in jwk.items() if value is not None}
     _refuse_secrets(jwk)
     kid = jwk.get("kid")
     if kid is not None and not (isinstance(kid, str) and len(kid) <= MAX_KID):
         raise KeySetError("unusable kid")
     try:
-        public_key = _KINDS[jwk["kty"]].from_jwk(dict(jwk))
+        public_key = _KINDS[jwk["kty"]].from_jwk(jwk)
     except (
         PyJWTError,
         UnsupportedAlgorithm,

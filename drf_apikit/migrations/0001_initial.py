@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import drf_apikit.models.idempotency
+import drf_apikit.models.digest_field
 import drf_apikit.models.identities
 
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "scope",
-                    drf_apikit.models.idempotency.DigestField(
+                    drf_apikit.models.digest_field.DigestField(
                         max_length=64,
                         primary_key=True,
                         serialize=False,
@@ -30,13 +30,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "principal",
-                    drf_apikit.models.idempotency.DigestField(
+                    drf_apikit.models.digest_field.DigestField(
                         max_length=64, verbose_name="principal"
                     ),
                 ),
                 (
                     "fingerprint",
-                    drf_apikit.models.idempotency.DigestField(
+                    drf_apikit.models.digest_field.DigestField(
                         max_length=64, verbose_name="fingerprint"
                     ),
                 ),

@@ -12,7 +12,7 @@ from django.db.models.query_utils import DeferredAttribute
 from django.utils.translation import gettext_lazy as _
 
 from drf_apikit.digests import feed
-from drf_apikit.models.idempotency import DigestField
+from drf_apikit.models.digest_field import DigestField
 
 __all__ = ["ExternalIdentity", "IdentityDigest", "IdentityQuerySet", "identity_digest"]
 

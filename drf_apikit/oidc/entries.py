@@ -60,8 +60,11 @@ class Entry:
         return self.fetched_at - SKEW <= now < self.usable_until
 
     def has(self, kid: str | None) -> bool:
-        """Tell whether there is a key for this `kid`, or any where there is none."""
-        return any(kid is None or key.kid == kid for key in self.keys.keys)
+        """Tell whether there is a key for this `kid`; where there is none, never.
+
+        A token without one may be of any key, also of one that is not there yet.
+        """
+        return kid is not None and any(key.kid == kid for key in self.keys.keys)
 
     def like(self, other: "Entry | None") -> "Entry":
         """Take the very key set of another one where they are the same."""

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 #: Whose log has a suggestion already.
 _SUGGESTED: Final[set[str]] = set()
+#: What a key that is not there yet may see otherwise; a `kid` tells more.
+_OF_KID: Final = frozenset({Reason.KEY_UNKNOWN})
+_OF_KEY: Final = _OF_KID | {Reason.KEY_UNFIT, Reason.SIGNATURE}
 #: What another profile may see otherwise.
 _OF_PROFILE: Final = frozenset(
     {Reason.TYPE, Reason.CLAIM_MISSING, Reason.CLAIM_INVALID, Reason.AUDIENCE}
@@ -80,8 +83,8 @@ class Issuer:
     ) -> tuple[Mapping[str, Any], KeySet]:
         """Verify a token of this issuer; give its claims and the keys then.
 
-        `now` is in seconds since the epoch. A key id that nobody has seen makes
-        the issuer's keys be looked at again, since it may have rotated them.
+        `now` is in seconds since the epoch. A key that nobody has seen makes the
+        issuer's keys be looked at again, since it may have rotated them.
 
         Raises:
             TokenError: the token is refused.
@@ -92,11 +95,12 @@ class Issuer:
         try:
             return self._verify(token, keys, now), keys
         except TokenError as error:
-            if error.reason is not Reason.KEY_UNKNOWN:
+            kid = token.header.get("kid")
+            if error.reason not in (_OF_KEY if kid is None else _OF_KID):
                 raise
-        newer = self.source.refreshed(token.header.get("kid"))
-        if newer is keys:
-            raise TokenError(Reason.KEY_UNKNOWN, "no key with this kid")
+            newer = self.source.refreshed(kid)
+            if newer is keys:
+                raise
         return self._verify(token, newer, now), newer
 
     def _verify(

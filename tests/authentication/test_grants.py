@@ -234,9 +234,20 @@ def test_nothing_new_costs_nothing(ada: User) -> None:
         cost(lambda: resolved(ALL, roles=["reader"], iat=4000)),
         cost(lambda: resolved(ALL, roles=["reader"], iat=4000)),
     ]
-    # Identity; note, two of groups, add; two of staff.
-    assert costs == [7, 1, 1, 1, 6, 7, 1]
+    # Identity; note, two of groups, add; two of staff. A newer token is noted.
+    assert costs == [7, 1, 2, 1, 6, 7, 1]
     assert state(ada) == ({"Local", "Readers"}, False)
+
+
+def test_a_token_grants_nothing_after_a_newer_one_that_changed_nothing(
+    ada: User,
+) -> None:
+    resolved(ALL, roles=[], iat=1000)
+    resolved(ALL, roles=[], iat=3000)
+    resolved(ALL, roles=["root", "editor"], iat=2000)
+    assert state(ada) == ({"Local"}, False)
+    resolved(ALL, roles=["root", "editor"], iat=3000)
+    assert state(ada) == ({"Local", "Editors"}, True)
 
 
 def test_what_is_changed_by_hand_stays_until_the_claims_change(ada: User) -> None:

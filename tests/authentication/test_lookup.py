@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.test.utils import CaptureQueriesContext
 
 from drf_apikit.authentication.lookup import (
-    hides_some,
+    filters_rows,
     identity_with_user,
     user_of_identity,
     user_with_key,
@@ -187,5 +187,5 @@ class Sorted(models.Manager[User]):
 )
 def test_a_manager_may_hide_some(manager: Any, hides: bool) -> None:
     manager.model = User
-    assert hides_some(manager) is hides
-    assert hides_some(User.objects) is False
+    assert filters_rows(manager) is hides
+    assert filters_rows(User.objects) is False

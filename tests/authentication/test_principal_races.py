@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
-from drf_apikit.authentication.attempts import again_if_hindered
+from drf_apikit.authentication.retries import retry_on_contention
 from drf_apikit.models import ExternalIdentity
 from tests.authentication.tokens import ISSUER, cost, resolved
 from tests.databases import in_threads
@@ -270,13 +270,13 @@ def hindered(times: int, code: str = "SQLITE_BUSY") -> Callable[[], str]:
 
 
 def test_a_transaction_of_our_own_is_made_again_for_a_while() -> None:
-    assert again_if_hindered(hindered(2), "default") == "written"
+    assert retry_on_contention(hindered(2), "default") == "written"
     with pytest.raises(OperationalError):
-        again_if_hindered(hindered(3), "default")
+        retry_on_contention(hindered(3), "default")
     with pytest.raises(OperationalError):
-        again_if_hindered(hindered(1, "SQLITE_ERROR"), "default")
+        retry_on_contention(hindered(1, "SQLITE_ERROR"), "default")
     with transaction.atomic(), pytest.raises(OperationalError):
-        again_if_hindered(hindered(1), "default")
+        retry_on_contention(hindered(1), "default")
 
 
 def test_a_database_that_fails_is_no_request_that_was_faster(

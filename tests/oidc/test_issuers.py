@@ -271,3 +271,25 @@ def test_a_subject_of_the_settings_must_be_there(
         issuer = find_issuer(ISSUER)
         assert judge(issuer, mint(claims={**CLAIMS, "oid": "a", "sub": None}))["oid"]
         assert refusal(issuer, mint(claims={**CLAIMS, **claims})) is reason
+
+
+@pytest.mark.parametrize("kind", ["RSA", "other P-256"])
+def test_a_rotation_is_seen_without_a_kid_too(
+    provider: Provider, issuer: Issuer, kind: str
+) -> None:
+    def token(of: str) -> str:
+        algorithm = "RS256" if of == "RSA" else "ES256"
+        header = {**HEADER, "alg": algorithm, "kid": None}
+        claims = {**CLAIMS, "iss": provider.url}
+        return mint(header, claims, algorithm=algorithm, kind=of)
+
+    provider.publish(public_jwk("P-256", kid=None))
+    assert judge(issuer, token("P-256"))["sub"] == "alice"
+    provider.publish(public_jwk(kind, kid=None))
+    assert judge(issuer, token(kind))["sub"] == "alice"
+    assert provider.fetches == 2
+    # Whoever sends many of another key has them looked for once in a while.
+    expected = Reason.KEY_UNFIT if kind == "RSA" else Reason.SIGNATURE
+    for _ in range(20):
+        assert refusal(issuer, token("P-256")) is expected
+    assert provider.fetches == 2

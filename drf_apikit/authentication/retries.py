@@ -8,14 +8,14 @@ from django.db import OperationalError, connections
 
 from drf_apikit.contention import is_contention, is_outdated
 
-__all__ = ["again_if_hindered", "is_overtaken", "seen_from_apart"]
+__all__ = ["is_serialization_failure", "read_on_new_connection", "retry_on_contention"]
 
 _TIMES: Final = 3
 
 T = TypeVar("T")
 
 
-def again_if_hindered(write: Callable[[], T], alias: str) -> T:
+def retry_on_contention(write: Callable[[], T], alias: str) -> T:
     """Make a transaction again that another one was in the way of.
 
     One that has begun outside is not ours to make again.
@@ -29,7 +29,7 @@ def again_if_hindered(write: Callable[[], T], alias: str) -> T:
     return write()
 
 
-def seen_from_apart(read: Callable[[], T], alias: str) -> T | None:
+def read_on_new_connection(read: Callable[[], T], alias: str) -> T | None:
     """Read what this transaction, whose snapshot is older, cannot see.
 
     That takes a thread with a connection of its own. None where there is no
@@ -42,7 +42,7 @@ def seen_from_apart(read: Callable[[], T], alias: str) -> T | None:
         return pool.submit(_closing, read).result()
 
 
-def is_overtaken(error: BaseException, alias: str) -> bool:
+def is_serialization_failure(error: BaseException, alias: str) -> bool:
     """Tell a row that was changed after the snapshot of a transaction that goes on.
 
     PostgreSQL, in a transaction that has begun outside: going back to a savepoint
