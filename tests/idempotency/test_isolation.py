@@ -76,7 +76,7 @@ def name_of(request: Request) -> str:
     """Name a caller without the help of what is tested."""
     user: Any = request.user
     token: Any = request.auth
-    if user.pk is not None:
+    if isinstance(user, User):
         return f"user {user.pk}"
     return "nobody" if token is None else f"{token.claims['iss']} {token.claims['sub']}"
 
@@ -352,7 +352,9 @@ def scope_without(*left_out: str) -> Callable[..., str]:
 
 def user_or_client(request: Request, *_: Any) -> str:
     """Tell principals apart as one would at first."""
-    return keys.digest([request.user.pk or getattr(request.auth, "client_id", "")])
+    user: Any = request.user
+    is_user = isinstance(user, User)
+    return keys.digest([user.pk if is_user else getattr(request.auth, "client_id", "")])
 
 
 BROKEN: Final[dict[str, tuple[str, Any, str]]] = {
