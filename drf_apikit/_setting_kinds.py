@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, field
+from dataclasses import field
 from typing import Any
 
 from drf_apikit.jose import KeySet, KeySetError, parse_key_set
@@ -39,9 +39,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LABEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", re.ASCII)
 
 
-def setting(
-    kind: Kind, doc: str, *, default: Any = MISSING, secret: bool = False
-) -> Any:
+def setting(kind: Kind, doc: str, *, default: Any, secret: bool = False) -> Any:
     """Declare a field of a section; its metadata has the kind and the reference.
 
     An empty dict comes out of a factory, a new one each time. A value that is

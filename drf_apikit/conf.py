@@ -16,7 +16,7 @@ import dataclasses
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -182,8 +182,6 @@ def _parse_section(section: Any, raw: object, path: str) -> tuple[Any, list[Faul
                 field, raw[key], f"{path}[{key!r}]"
             )
             faults += found
-        elif field.default is MISSING and field.default_factory is MISSING:
-            faults.append(_missing(f"{path}[{key!r}]", field.metadata["doc"]))
     return (None if faults else section(**values)), faults
 
 
@@ -246,7 +244,3 @@ def _unknown_keys(
 def _bad_value(path: str, raw: object, remedy: str) -> Fault:
     message = f"{path} is {_SHOWN.repr(raw)}."
     return Fault("value", path, message, f"It must be {remedy}.")
-
-
-def _missing(path: str, doc: str) -> Fault:
-    return Fault("missing", path, f"{path} is missing.", doc)

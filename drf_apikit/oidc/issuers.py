@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -138,10 +138,11 @@ class Issuer:
             return
 
 
-class _Registry:
+class Registry:
     """Issuers, built at first use, and again when the settings have changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, build: Callable[[str, IssuerSettings], Issuer]) -> None:
+        self._build = build
         self._issuers: dict[str, Issuer] = {}
         self.begin_anew()
 
@@ -156,12 +157,8 @@ class _Registry:
             with self._lock:
                 known = self._issuers.get(name)
                 if known is None or known.settings is not settings:
-                    known = self._issuers[name] = _build(name, settings)
+                    known = self._issuers[name] = self._build(name, settings)
         return known
-
-
-_REGISTRY: Final = _Registry()
-os.register_at_fork(after_in_child=_REGISTRY.begin_anew)
 
 
 def find_issuer(name: object) -> Issuer:
@@ -199,3 +196,7 @@ def _build(name: str, settings: IssuerSettings) -> Issuer:
         else _StaticKeys(settings.jwks)
     )
     return Issuer(name, settings, Policy(rules, settings.algorithms), source)
+
+
+_REGISTRY: Final = Registry(_build)
+os.register_at_fork(after_in_child=_REGISTRY.begin_anew)

@@ -1,8 +1,11 @@
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.test import override_settings
 
+from drf_apikit.conf import IssuerSettings
 from drf_apikit.jose import Policy, Reason, TokenError, parse_compact
 from drf_apikit.jose.algorithms import verify_signature
 from drf_apikit.jose.claims import ClaimRules
@@ -14,6 +17,7 @@ from drf_apikit.oidc import (
     trusted_issuers,
 )
 from drf_apikit.testing import InMemoryIssuer
+from tests.databases import in_threads
 from tests.jose.minting import (
     AUDIENCE,
     CLAIMS,
@@ -237,6 +241,34 @@ def test_nothing_is_suggested_where_a_profile_was_chosen(
     with override_settings(DRF_APIKIT=trusting(**{ISSUER: entry})):
         assert refusal(find_issuer(ISSUER), token) is Reason.TYPE
     assert caplog.messages == []
+
+
+def test_two_threads_have_one_issuer() -> None:
+    asked = threading.Semaphore(0)
+    made: list[Any] = []
+
+    class Lock:
+        def __init__(self) -> None:
+            self.real = threading.Lock()
+
+        def __enter__(self) -> None:
+            asked.release()
+            self.real.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.real.release()
+
+    def build(name: str, settings: IssuerSettings) -> Any:
+        # The other one is at the lock by now.
+        assert asked.acquire(timeout=60)
+        assert asked.acquire(timeout=60)
+        made.append(SimpleNamespace(name=name, settings=settings))
+        return made[-1]
+
+    registry = issuers.Registry(build)
+    vars(registry)["_lock"] = Lock()
+    settings = IssuerSettings()
+    assert in_threads(*[lambda: registry.find(ISSUER, settings)] * 2) == made * 2
 
 
 def test_all_trusted_issuers_can_be_had() -> None:
