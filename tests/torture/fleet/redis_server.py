@@ -62,9 +62,10 @@ class RedisServer:
         self.start()
         thread = threading.Thread(target=self._stand_still)
         thread.start()
+        # Last, since the thread would connect anew.
+        resources.callback(self._hang_up)
         resources.callback(thread.join)
         resources.callback(self._over.set)
-        resources.callback(self._hang_up)
 
     @property
     def url(self) -> str:
