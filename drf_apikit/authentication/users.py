@@ -1,6 +1,7 @@
 """The user behind a token: found, linked by an e-mail address, or made."""
 
 import logging
+import math
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -81,10 +82,12 @@ def local_user(subject: str) -> Any:
     try:
         key = field.to_python(subject)
         field.run_validators(key)
-    except ValidationError:
+    except (OverflowError, ValueError, ValidationError):
         return None
-    # " 1", "+1" and "1_0" are numbers to Python.
-    if str(key) != subject:
+    # " 1", "+1" and "1_0" are numbers to Python; so are "nan" and "inf", which not all
+    # databases take.
+    is_odd = isinstance(key, float) and not math.isfinite(key)
+    if is_odd or str(key) != subject:
         return None
     alias = router.db_for_read(model)
     if filters_rows(model._default_manager):

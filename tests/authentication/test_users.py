@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, Final
 
 import pytest
@@ -221,7 +222,7 @@ class ByEmail(models.Manager[Any]):
 
 class Demanding(models.Manager[Any]):
     def create_user(self, username: str, birthday: str) -> Any:
-        raise NotImplementedError(username, birthday)
+        return self.model(username=username, last_name=birthday)
 
 
 def test_a_model_whose_users_are_named_by_their_address(
@@ -480,6 +481,35 @@ def test_keys_that_are_relations(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolved(LOCAL, str(profile.pk)) == profile
     for subject in ("x", "9" * 255, str(2**63)):
         assert resolved(LOCAL, subject) is None
+
+
+class Odd:
+    """A model as far as its key is looked at; nothing gets to a database."""
+
+    is_active = True
+
+    def __init__(self, pk: Any) -> None:
+        self._meta = SimpleNamespace(pk=pk)
+
+
+@pytest.mark.parametrize(
+    ("pk", "subject"),
+    [
+        (models.BinaryField(), "a"),
+        (models.DurationField(), f"{10**12} 00:00:00"),
+        (models.FloatField(), "nan"),
+        (models.FloatField(), "inf"),
+        (models.FloatField(), "-inf"),
+        (models.DecimalField(max_digits=5, decimal_places=2), "NaN"),
+        (models.UUIDField(), "x"),
+        (models.DateField(), "2026-02-30"),
+    ],
+)
+def test_what_no_key_can_be_is_nobody_s(
+    monkeypatch: pytest.MonkeyPatch, pk: Any, subject: str
+) -> None:
+    monkeypatch.setattr(users, "get_user_model", lambda: Odd(pk))
+    assert users.local_user(subject) is None
 
 
 # A project with a user model of its own, from its first migration on.
