@@ -105,13 +105,11 @@ def resolve_principal(token: AccessToken) -> Any:
     """
     if token.settings.users == "local":
         return _client(token) if token.is_of_client else local_user(token.subject)
-    if not maps_claims(token.settings):
-        user = find_user(token)
-        if user is not None:
-            return user if user.is_active else None
-        identity = None
-    else:
+    identity = None
+    if maps_claims(token.settings):
         identity = find_identity(token)
+    elif (user := find_user(token)) is not None:
+        return user if user.is_active else None
     if identity is None:
         if token.is_of_client:
             return _client(token)

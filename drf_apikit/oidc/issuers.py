@@ -28,15 +28,14 @@ logger = logging.getLogger(__name__)
 
 #: Whose log has a suggestion already.
 _SUGGESTED: Final[set[str]] = set()
-#: What a key that is not there yet may see otherwise; a `kid` tells more.
+#: What a key that is not there yet may see otherwise, and no other profile does; a
+#: `kid` tells more.
 _OF_KID: Final = frozenset({Reason.KEY_UNKNOWN})
 _OF_KEY: Final = _OF_KID | {Reason.KEY_UNFIT, Reason.SIGNATURE}
 #: What another profile may see otherwise.
 _OF_PROFILE: Final = frozenset(
     {Reason.TYPE, Reason.CLAIM_MISSING, Reason.CLAIM_INVALID, Reason.AUDIENCE}
 )
-#: What all profiles see alike.
-_OF_KEYS: Final = frozenset({Reason.KEY_UNKNOWN, Reason.KEY_UNFIT, Reason.SIGNATURE})
 
 
 class KeySource(Protocol):
@@ -124,7 +123,7 @@ class Issuer:
                 check_claims(token.payload, rules, now)
                 verify(token, keys, replace(self.policy, claims=rules), now)
             except TokenError as error:
-                if error.reason in _OF_KEYS:
+                if error.reason in _OF_KEY:
                     # Anybody can send these: one signature is all that they cost.
                     return
                 continue
