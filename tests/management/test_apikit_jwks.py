@@ -239,3 +239,13 @@ def test_the_stores_are_those_of_requests(provider: Provider) -> None:
     assert isinstance(source, KeyStore)
     assert len(source.keys().keys) == 3
     assert provider.fetches == 1
+
+
+@pytest.mark.parametrize("what", ["--inspect", "--warm", "--refresh"])
+def test_a_deploy_without_issuers_is_told(
+    settings: Settings, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    settings.DRF_APIKIT = {}
+    call_command("apikit_jwks", what)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "ISSUERS is empty: there are no keys.\n")

@@ -60,6 +60,8 @@ class Command(BaseCommand):
         """Do it for each issuer, and tell what there is now."""
         act = _ACTS[options["what"] or "inspect"]
         reports = [_of(issuer, act) for issuer in _chosen(options["issuer"])]
+        if not reports:
+            self.stderr.write("ISSUERS is empty: there are no keys.")
         now = time.time()
         if options["format"] == "json":
             documents = [_document(report, now) for report in reports]
