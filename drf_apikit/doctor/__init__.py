@@ -1,0 +1,1 @@
+"""What `manage.py apikit_doctor` looks at."""

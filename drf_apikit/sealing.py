@@ -1,0 +1,1 @@
+"""Texts at rest that nobody else can read."""

@@ -1,0 +1,1 @@
+"""Who a subject of an issuer is among the users of this project."""
