@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from drf_apikit import _setting_kinds as kinds
 from drf_apikit._setting_kinds import setting
+from drf_apikit._setting_users import UserMapping, idle_mapping
 from drf_apikit.jose import KeySet
 from drf_apikit.jose.algorithms import ALGORITHMS
 from drf_apikit.jose.profiles import PROFILES
@@ -19,18 +19,8 @@ def _is_quotable(value: str) -> bool:
     return value.isascii() and value.isprintable() and not set(value) & {'"', "\\"}
 
 
-def _names(value: Any) -> Mapping[str, str]:
-    remedy = "a dict from values of the claim to names of groups"
-    pairs = dict(kinds.mapping(remedy)(value))
-    if not all(
-        isinstance(text, str) and text for pair in pairs.items() for text in pair
-    ):
-        raise ValueError(remedy)
-    return pairs
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssuerSettings:
+class IssuerSettings(UserMapping):
     """One entry of `ISSUERS` in the section `AUTHENTICATION`."""
 
     audience: frozenset[str] | None = setting(
@@ -91,25 +81,6 @@ class IssuerSettings:
         " with that primary key, for tokens that it signs itself.",
         default="lookup",
     )
-    match_verified_email: bool = setting(
-        kinds.flag,
-        "Whether a subject that nobody knows becomes the one user with its e-mail"
-        " address, if the issuer says that it has verified it.",
-        default=False,
-    )
-    groups_claim: str | None = setting(
-        kinds.optional(kinds.text("the name of a claim, or a path such as 'a.b'")),
-        "The claim with the values that `GROUPS` and `STAFF` speak of.",
-        default=None,
-    )
-    groups: Mapping[str, str] = setting(
-        _names, "From a value of that claim to the name of a Django group.", default={}
-    )
-    staff: frozenset[str] | None = setting(
-        kinds.optional(kinds.strings("a list of values of the claim")),
-        "The values of which one makes a user staff. None: nobody's status is touched.",
-        default=None,
-    )
     insecure_ignore_confirmation: bool = setting(
         kinds.flag,
         "Whether a token that is bound to a key of its client (`cnf`, RFC 7800) is"
@@ -166,6 +137,13 @@ class AuthenticationSettings:
         "A function that does a GET: `(url, *, timeout, max_size)` to a `Reply`.",
         default="drf_apikit.oidc.transport.get",
     )
+    proxies: Mapping[str, str] | None = setting(
+        kinds.optional(kinds.proxies),
+        "Proxies for fetches over https, as `{'https': 'http://proxy.example:3128'}`."
+        " None: those of the environment.",
+        default=None,
+        secret=True,
+    )
     token_cache_size: int = setting(
         kinds.integer(0, 1_000_000),
         "The most verified tokens that a process remembers, so that it need not verify"
@@ -204,10 +182,7 @@ def contradictions(
 
 def _idle(settings: IssuerSettings) -> Iterator[tuple[str, str, str]]:
     """Find what would have no effect, though somebody relies on it."""
-    mapped = bool(settings.groups) or settings.staff is not None
-    if mapped and settings.groups_claim is None:
-        remedy = "Name the claim whose values GROUPS and STAFF map."
-        yield "GROUPS_CLAIM", "is missing", remedy
+    yield from idle_mapping(settings)
     if settings.users == "local":
         remedy = "Users of this project keep the rights that they have here: remove it."
         if settings.match_verified_email:

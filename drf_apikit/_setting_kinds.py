@@ -16,10 +16,13 @@ __all__ = [
     "flag",
     "header_names",
     "integer",
+    "issuer",
     "key_set",
     "mapping",
     "model_labels",
     "optional",
+    "private_key",
+    "proxies",
     "secret_keys",
     "setting",
     "share",
@@ -35,6 +38,10 @@ _URL = re.compile(r"https?://[^\s\\/?#@]+(/[^\s\\?#]*)?(?P<query>\?[^\s\\#]*)?")
 
 #: RFC 9110 section 5.6.2.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+_PEM = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")
+#: It may have a name and a password, and nothing after the host.
+_PROXY = re.compile(r"(?:https?|socks5h?)://(?:[^\s\\/?#@]+@)?[^\s\\/?#@]+/?")
 
 _LABEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", re.ASCII)
 
@@ -99,6 +106,10 @@ def url(remedy: str, *, query: bool = True) -> Kind:
     return text(remedy, fits)
 
 
+#: RFC 8414 section 2.
+issuer = url("issuer URLs without query and fragment", query=False)
+
+
 def choice(*allowed: str) -> Kind:
     """Accept one of a few strings."""
     return text(f"one of {', '.join(map(repr, allowed))}", allowed.__contains__)
@@ -156,6 +167,25 @@ def model_labels(value: Any) -> frozenset[str]:
         raise ValueError(remedy)
     pairs = (label.split(".") for label in labels)
     return frozenset(f"{app}.{model.lower()}" for app, model in pairs)
+
+
+def private_key(value: Any) -> str:
+    """Accept a private key in PEM form; it is loaded at its first use."""
+    remedy = "a private key in PEM form"
+    if not isinstance(value, str) or not _PEM.search(value):
+        raise ValueError(remedy)
+    return value
+
+
+def proxies(value: Any) -> Mapping[str, str]:
+    """Accept a dict from a scheme to the URL of a proxy."""
+    remedy = "a dict such as {'https': 'http://proxy.example:3128'}"
+    if not isinstance(value, Mapping) or not value.keys() <= {"http", "https"}:
+        raise ValueError(remedy)
+    for proxy in value.values():
+        if not isinstance(proxy, str) or not _PROXY.fullmatch(proxy):
+            raise ValueError(remedy)
+    return dict(value)
 
 
 def key_set(value: Any) -> KeySet:

@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from drf_apikit import _setting_kinds as kinds
+from drf_apikit._setting_clients import ClientSettings, ClientsSettings
 from drf_apikit._setting_issuers import AuthenticationSettings, IssuerSettings
 from drf_apikit._setting_kinds import setting
+from drf_apikit._setting_login import LoginSettings
 
 __all__ = [
     "SECTIONS",
     "AuthenticationSettings",
+    "ClientSettings",
+    "ClientsSettings",
     "ConditionalSettings",
     "IdempotencySettings",
     "IssuerSettings",
+    "LoginSettings",
     "MetricsSettings",
     "PaginationSettings",
     "ProblemsSettings",
@@ -264,5 +269,7 @@ SECTIONS: Mapping[str, type] = {
     "CONDITIONAL": ConditionalSettings,
     "IDEMPOTENCY": IdempotencySettings,
     "AUTHENTICATION": AuthenticationSettings,
+    "LOGIN": LoginSettings,
+    "CLIENTS": ClientsSettings,
     "METRICS": MetricsSettings,
 }

@@ -26,13 +26,18 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from drf_apikit import _setting_kinds as kinds
+from drf_apikit._setting_clients import client_contradictions
 from drf_apikit._setting_issuers import contradictions
+from drf_apikit._setting_login import login_contradictions
 from drf_apikit._setting_sections import (
     SECTIONS,
     AuthenticationSettings,
+    ClientSettings,
+    ClientsSettings,
     ConditionalSettings,
     IdempotencySettings,
     IssuerSettings,
+    LoginSettings,
     MetricsSettings,
     PaginationSettings,
     ProblemsSettings,
@@ -42,10 +47,13 @@ __all__ = [
     "SECTIONS",
     "ApikitSettings",
     "AuthenticationSettings",
+    "ClientSettings",
+    "ClientsSettings",
     "ConditionalSettings",
     "Fault",
     "IdempotencySettings",
     "IssuerSettings",
+    "LoginSettings",
     "MetricsSettings",
     "PaginationSettings",
     "ProblemsSettings",
@@ -66,8 +74,12 @@ class _Hidden:
 
 
 _HIDDEN = _Hidden()
-#: RFC 8414 section 2.
-_ISSUER_URL = kinds.url("issuer URLs without query and fragment", query=False)
+
+#: Settings that are dicts of sections: what these are, and what their names are.
+_NESTED: Mapping[str, tuple[type, kinds.Kind]] = {
+    "issuers": (IssuerSettings, kinds.issuer),
+    "credentials": (ClientSettings, kinds.text("names, not empty")),
+}
 
 T = TypeVar("T")
 
@@ -112,6 +124,16 @@ class ApikitSettings:
     def authentication(self) -> AuthenticationSettings:
         """Section `AUTHENTICATION`."""
         return self._read(AuthenticationSettings)
+
+    @property
+    def login(self) -> LoginSettings:
+        """Section `LOGIN`."""
+        return self._read(LoginSettings)
+
+    @property
+    def clients(self) -> ClientsSettings:
+        """Section `CLIENTS`."""
+        return self._read(ClientsSettings)
 
     @property
     def metrics(self) -> MetricsSettings:
@@ -182,7 +204,10 @@ def _parse_section(section: Any, raw: object, path: str) -> tuple[Any, list[Faul
                 field, raw[key], f"{path}[{key!r}]"
             )
             faults += found
-    return (None if faults else section(**values)), faults
+    if faults:
+        return None, faults
+    parsed = section(**values)
+    return parsed, _contradictions(parsed, path)
 
 
 def _parse_value(
@@ -193,30 +218,43 @@ def _parse_value(
     except ValueError as error:
         shown = _HIDDEN if field.metadata["secret"] else raw
         return None, [_bad_value(path, shown, str(error))]
-    if field.name == "issuers":
-        return _parse_issuers(value, path)
+    if field.name in _NESTED:
+        return _parse_entries(value, *_NESTED[field.name], path)
     return value, []
 
 
-def _parse_issuers(raw: Mapping[Any, Any], path: str) -> tuple[Any, list[Fault]]:
-    issuers: dict[str, IssuerSettings] = {}
+def _parse_entries(
+    raw: Mapping[Any, Any], section: Any, kind: kinds.Kind, path: str
+) -> tuple[Any, list[Fault]]:
+    """Read a dict of sections of one kind."""
+    entries: dict[str, Any] = {}
     faults: list[Fault] = []
-    for issuer, values in raw.items():
+    for name, values in raw.items():
         try:
-            _ISSUER_URL(issuer)
+            kind(name)
         except ValueError as error:
-            faults.append(_bad_value(path, issuer, f"a dict whose keys are {error}"))
+            faults.append(_bad_value(path, name, f"a dict whose keys are {error}"))
             continue
-        where = f"{path}[{issuer!r}]"
-        issuers[issuer], found = _parse_section(IssuerSettings, values, where)
-        faults += found or _contradictions(issuer, issuers[issuer], where)
-    return MappingProxyType(issuers), faults
+        where = f"{path}[{name!r}]"
+        entries[name], found = _parse_section(section, values, where)
+        if not found and section is IssuerSettings:
+            found = _told(contradictions(name, entries[name]), where)
+        faults += found
+    return MappingProxyType(entries), faults
 
 
-def _contradictions(issuer: str, settings: IssuerSettings, path: str) -> list[Fault]:
-    """Find what would otherwise come out with the first token."""
+def _contradictions(parsed: Any, path: str) -> list[Fault]:
+    """Find what would otherwise come out with the first use."""
+    if isinstance(parsed, LoginSettings):
+        return _told(login_contradictions(parsed), path)
+    if isinstance(parsed, ClientSettings):
+        return _told(client_contradictions(parsed), path)
+    return []
+
+
+def _told(found: Iterable[tuple[str, str, str]], path: str) -> list[Fault]:
     faults = []
-    for key, wrong, remedy in contradictions(issuer, settings):
+    for key, wrong, remedy in found:
         code = "missing" if wrong == "is missing" else "value"
         where = f"{path}[{key!r}]"
         faults.append(Fault(code, where, f"{where} {wrong}.", remedy))

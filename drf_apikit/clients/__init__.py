@@ -1,1 +1,1 @@
-"""Tokens for calls to other services: the client credentials grant (RFC 6749 section 4.4)."""
+"""Tokens for calls to other services (RFC 6749 section 4.4)."""

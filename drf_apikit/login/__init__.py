@@ -1,1 +1,1 @@
-"""Logging people in by a browser: Authorization Code with PKCE, on mozilla-django-oidc."""
+"""Browser login: Authorization Code with PKCE, on mozilla-django-oidc."""
