@@ -7,15 +7,15 @@ from typing import Any, ClassVar, Final
 from django.contrib.auth.models import Group, Permission
 from django.db.models.manager import EmptyManager
 
-from drf_apikit.authentication.grants import apply_grants, maps_claims
 from drf_apikit.authentication.token import AccessToken
-from drf_apikit.authentication.users import (
+from drf_apikit.models.identities import identity_digest
+from drf_apikit.users.enrolment import (
     enrol,
     find_identity,
     find_user,
     local_user,
 )
-from drf_apikit.models.identities import identity_digest
+from drf_apikit.users.grants import apply_grants, maps_claims
 
 __all__ = ["ClientPrincipal", "resolve_principal"]
 

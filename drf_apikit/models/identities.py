@@ -112,7 +112,7 @@ class ExternalIdentity(models.Model):
         verbose_name=_("user"),
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-    #: What groups and staff status a token has given, see `authentication.grants`.
+    #: What groups and staff status a token has given, see `users.grants`.
     grants = models.CharField(
         _("digest of grants"), max_length=64, default="", editable=False
     )

@@ -15,11 +15,11 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from drf_apikit.authentication import JWTBearerAuthentication
-from drf_apikit.authentication.lookup import identity_with_user
 from drf_apikit.models import ExternalIdentity
 from drf_apikit.models.identities import identity_digest
 from drf_apikit.oidc import find_issuer
 from drf_apikit.oidc.issuers import _REGISTRY
+from drf_apikit.users.lookup import identity_with_user
 from tests.benchmarks.authentication_provider import EMAIL, JWKS, KEY
 from tests.jose.minting import AUDIENCE, HEADER, mint
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
-from drf_apikit.authentication import grants as grants_module
-from drf_apikit.authentication.grants import granted
 from drf_apikit.models import ExternalIdentity
+from drf_apikit.users import grants as grants_module
+from drf_apikit.users.grants import granted
 from tests.authentication.tokens import ISSUER, cost, resolved, token
 
 pytestmark = pytest.mark.django_db

@@ -1,9 +1,9 @@
-"""The user behind a token: found, linked by an e-mail address, or made."""
+"""The user behind a subject: found, linked by an e-mail address, or made."""
 
 import logging
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
@@ -12,34 +12,46 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, router, transaction
 from django.db.models import EmailField
 
-from drf_apikit.authentication.lookup import (
+from drf_apikit.models import ExternalIdentity
+from drf_apikit.models.identities import identity_digest
+from drf_apikit.users.lookup import (
     filters_rows,
     identity_with_user,
     user_of_identity,
     user_with_key,
 )
-from drf_apikit.authentication.retries import (
-    read_on_new_connection,
-    retry_on_contention,
-)
-from drf_apikit.authentication.token import AccessToken
-from drf_apikit.models import ExternalIdentity
-from drf_apikit.models.identities import identity_digest
+from drf_apikit.users.retries import read_on_new_connection, retry_on_contention
+from drf_apikit.users.subject import Subject
 
-__all__ = ["enrol", "find_identity", "find_user", "local_user", "verified_email"]
+__all__ = [
+    "enrol",
+    "find_identity",
+    "find_user",
+    "local_user",
+    "random_name",
+    "verified_email",
+]
 
 logger = logging.getLogger(__name__)
 
 #: A domain that is nobody's (RFC 2606 section 2), for names that must be addresses.
 _NOBODY: Final = "@identity.invalid"
+#: How a user is found whom nobody has linked yet.
+_BY_EMAIL: Final = "e-mail"
+_BY_PROJECT: Final = "what the project finds"
+
+#: Makes a user from a verified e-mail address or None, in a database; None refuses.
+Make = Callable[[str | None, str], Any]
+#: Finds users in a database.
+Find = Callable[[str], Iterable[Any]]
 
 
-def find_identity(token: AccessToken, alias: str | None = None) -> Any:
-    """Give the identity of a token with its user, in one query; None without.
+def find_identity(who: Subject, alias: str | None = None) -> Any:
+    """Give the identity of a subject with its user, in one query; None without.
 
     A user whom the default manager hides is not found.
     """
-    digest = identity_digest(token.issuer, token.subject)
+    digest = identity_digest(who.issuer, who.subject)
     alias = alias or router.db_for_read(ExternalIdentity)
     users = get_user_model()._default_manager
     if filters_rows(users):
@@ -48,21 +60,21 @@ def find_identity(token: AccessToken, alias: str | None = None) -> Any:
     else:
         found = identity_with_user(digest, alias)
     # Raw SQL can change a row and leave its digest.
-    if found is None or (found.issuer, found.subject) != (token.issuer, token.subject):
+    if found is None or (found.issuer, found.subject) != (who.issuer, who.subject):
         return None
     return found
 
 
-def find_user(token: AccessToken) -> Any:
-    """Give the user of a token's identity, in one query; None without.
+def find_user(who: Subject) -> Any:
+    """Give the user of a subject's identity, in one query; None without.
 
     Quicker than with the identity, which nobody needs where claims grant nothing.
     """
     model: Any = get_user_model()
     if filters_rows(model._default_manager):
-        identity = find_identity(token)
+        identity = find_identity(who)
         return None if identity is None else identity.user
-    issuer, subject = token.issuer, token.subject
+    issuer, subject = who.issuer, who.subject
     places = (identity_digest(issuer, subject), issuer, subject)
     return user_of_identity(model, places, router.db_for_read(ExternalIdentity))
 
@@ -100,25 +112,31 @@ def local_user(subject: str) -> Any:
     return user
 
 
-def enrol(token: AccessToken) -> ExternalIdentity | None:
+def enrol(
+    who: Subject, make: Make | None = None, find: Find | None = None
+) -> ExternalIdentity | None:
     """Make the identity of a subject that nobody knows, as far as `USERS` allows.
 
     With `MATCH_VERIFIED_EMAIL` it is linked to the user with that e-mail address.
     Otherwise, with `USERS` "create", a user is made: its name is random, since a
     name out of a claim could be one that somebody has taken or will look for. Of
     concurrent requests one does this, and the others find what it has made.
+
+    `find` gives the users to link in place of the address, and may give staff; `make`
+    makes a user, from the verified address if there is one. Both run within a
+    transaction, which may be taken back and come again.
     """
-    settings = token.settings
-    if settings.users != "create" and not settings.match_verified_email:
+    settings = who.settings
+    if settings.users != "create" and not settings.match_verified_email and not find:
         return None
     alias = router.db_for_write(ExternalIdentity)
     try:
-        return retry_on_contention(lambda: _enrolled(token, alias), alias)
+        return retry_on_contention(lambda: _enrolled(who, alias, make, find), alias)
     except IntegrityError:
-        found: ExternalIdentity | None = _made_meanwhile(token, alias)
+        found: ExternalIdentity | None = _made_meanwhile(who, alias)
         if found is None:
             # The database's own words may have the address in them.
-            logger.warning("A user of %s collides with what is there", token.issuer)
+            logger.warning("A user of %s collides with what is there", who.issuer)
         return found
 
 
@@ -138,30 +156,36 @@ def verified_email(claims: Mapping[str, Any]) -> str | None:
     return email if email.isprintable() else None
 
 
-def _enrolled(token: AccessToken, alias: str) -> ExternalIdentity | None:
-    email = verified_email(token.claims)
+def _enrolled(
+    who: Subject, alias: str, make: Make | None, find: Find | None
+) -> ExternalIdentity | None:
+    email = verified_email(who.claims)
+    way = _BY_EMAIL if find is None else _BY_PROJECT
     found: list[Any] = []
     with transaction.atomic(using=alias):
-        if token.settings.match_verified_email and email is not None:
+        if find is not None:
+            found = list(find(alias))
+        elif who.settings.match_verified_email and email is not None:
             found = _with_email(email, alias)
         if found:
-            user = _linkable(found, token, alias)
+            user = _linkable(found, who, alias, way)
         else:
-            user = _made(email, alias) if token.settings.users == "create" else None
+            is_made = who.settings.users == "create"
+            user = (make or _made)(email, alias) if is_made else None
         if user is None:
             return None
         identity = ExternalIdentity.objects.using(alias).create(
-            issuer=token.issuer, subject=token.subject, user=user
+            issuer=who.issuer, subject=who.subject, user=user
         )
-    done = "Linked to a user by e-mail" if found else "Made a user"
+    done = f"Linked to a user by {way}" if found else "Made a user"
     logger.info("%s: %s is %s", done, identity.digest, user.pk)
     return identity
 
 
-def _made_meanwhile(token: AccessToken, alias: str) -> Any:
-    found = find_identity(token, alias)
+def _made_meanwhile(who: Subject, alias: str) -> Any:
+    found = find_identity(who, alias)
     if found is None:
-        found = read_on_new_connection(lambda: find_identity(token, alias), alias)
+        found = read_on_new_connection(lambda: find_identity(who, alias), alias)
     return found
 
 
@@ -191,37 +215,38 @@ def _is_same(one: str, other: str) -> bool:
     return one.encode().lower() == other.encode().lower()
 
 
-def _linkable(found: list[Any], token: AccessToken, alias: str) -> Any:
-    """Give the one user whom an e-mail address may link; None refuses the token.
+def _linkable(found: list[Any], who: Subject, alias: str, way: str) -> Any:
+    """Give the one user who may be linked; None refuses the token.
 
-    Never one who is staff or a superuser: whoever makes an issuer call an address
-    verified, by a mistake of the issuer or an address that changed hands, would take
-    over the account, and with it the admin. Never one who has an identity at that
-    issuer already: the address has been given to somebody else since. These are
+    By an address never one who is staff or a superuser: whoever makes an issuer call
+    it verified, by a mistake of the issuer or an address that changed hands, would
+    take over the account, and with it the admin. Never one who has an identity at
+    that issuer already: the address has been given to somebody else since. These are
     linked by hand, if at all.
     """
     # Of two subjects with one address, the second sees what the first has done.
     rows = get_user_model()._base_manager.using(alias).select_for_update()
     users = list(rows.filter(pk__in=[user.pk for user in found]))
-    reason = _why_not(users, token, alias)
+    reason = _why_not(users, who, alias, way)
     if reason is None:
         return users[0]
     keys = ", ".join(str(user.pk) for user in users)
-    logger.warning("Nobody linked by e-mail: %s (%s)", reason, keys)
+    logger.warning("Nobody linked by %s: %s (%s)", way, reason, keys)
     return None
 
 
-def _why_not(users: list[Any], token: AccessToken, alias: str) -> str | None:
+def _why_not(users: list[Any], who: Subject, alias: str, way: str) -> str | None:
     if len(users) != 1:
-        return f"{len(users)} users have the address"
+        return f"{len(users)} users are found"
     user = users[0]
     if not user.is_active:
         return "the user is not active"
-    if getattr(user, "is_staff", False) or getattr(user, "is_superuser", False):
+    is_staff = getattr(user, "is_staff", False)
+    if way == _BY_EMAIL and (is_staff or getattr(user, "is_superuser", False)):
         return "the user is staff"
-    own = ExternalIdentity.objects.using(alias).filter(user=user, issuer=token.issuer)
+    own = ExternalIdentity.objects.using(alias).filter(user=user, issuer=who.issuer)
     # The same one is what another request has just made.
-    own = own.exclude(digest=identity_digest(token.issuer, token.subject))
+    own = own.exclude(digest=identity_digest(who.issuer, who.subject))
     return "the user has another identity there" if own.exists() else None
 
 
@@ -229,7 +254,7 @@ def _made(email: str | None, alias: str) -> Any:
     """Make a user by `create_user` of the default manager; None if it refuses."""
     model: Any = get_user_model()
     manager = model._default_manager.db_manager(alias)
-    values = {model.USERNAME_FIELD: _name(model), **_address(model, email)}
+    values = {model.USERNAME_FIELD: random_name(model), **_address(model, email)}
     try:
         user = manager.create_user(password=None, **values)
     except (AttributeError, TypeError, ValueError, ValidationError):
@@ -241,7 +266,7 @@ def _made(email: str | None, alias: str) -> Any:
     return user
 
 
-def _name(model: Any) -> str:
+def random_name(model: Any) -> str:
     """Give a name that is nobody's, and that nobody can foresee."""
     field = model._meta.get_field(model.USERNAME_FIELD)
     name = uuid.uuid4().hex

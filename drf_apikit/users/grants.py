@@ -1,4 +1,4 @@
-"""Groups and staff status out of the claims of a token, by an explicit mapping.
+"""Groups and staff status out of claims, by an explicit mapping.
 
 Only groups that `GROUPS` names are given and taken away, `is_staff` only where
 `STAFF` is set, `is_superuser` never. What is done is noted on the identity, so that
@@ -20,15 +20,14 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError, router, transaction
 from django.db.models import Q
 
-from drf_apikit.authentication.retries import (
-    is_serialization_failure,
-    retry_on_contention,
-)
-from drf_apikit.authentication.token import AccessToken
-from drf_apikit.conf import IssuerSettings
 from drf_apikit.digests import feed
 from drf_apikit.jose import claim_at
 from drf_apikit.models import ExternalIdentity
+from drf_apikit.users.retries import (
+    is_serialization_failure,
+    retry_on_contention,
+)
+from drf_apikit.users.subject import Subject, SubjectSettings
 
 __all__ = ["Grants", "apply_grants", "granted", "maps_claims"]
 
@@ -61,22 +60,22 @@ class Grants:
         return sha256.hexdigest()
 
 
-def maps_claims(settings: IssuerSettings) -> bool:
+def maps_claims(settings: SubjectSettings) -> bool:
     """Tell whether claims of an issuer have a say about groups or staff status."""
     mapped = bool(settings.groups) or settings.staff is not None
     return settings.groups_claim is not None and mapped
 
 
-def granted(token: AccessToken) -> Grants | None:
+def granted(who: Subject) -> Grants | None:
     """Read what a token grants; None if claims have no say at this issuer.
 
     The claim is a list of texts, or one text of words with spaces between them.
     Anything else grants nothing, and so does a claim that is not there.
     """
-    settings = token.settings
+    settings = who.settings
     if settings.groups_claim is None or not maps_claims(settings):
         return None
-    claim = claim_at(token.claims, settings.groups_claim)
+    claim = claim_at(who.claims, settings.groups_claim)
     values, oddity = _values(claim)
     return Grants(
         groups=frozenset(settings.groups[v] for v in values if v in settings.groups),
@@ -86,23 +85,23 @@ def granted(token: AccessToken) -> Grants | None:
     )
 
 
-def apply_grants(token: AccessToken, identity: ExternalIdentity) -> None:
+def apply_grants(who: Subject, identity: ExternalIdentity) -> None:
     """Give the user of an identity what its token grants, unless that is done.
 
     The user has it afterwards in the database and as an instance.
     """
-    grants = granted(token)
+    grants = granted(who)
     if grants is None:
         return
     whole = grants.digest(identity.user_id)
-    issued, noted = token.issued_at, identity.grants_issued_at
+    issued, noted = who.issued_at, identity.grants_issued_at
     done = identity.grants in {whole, grants.digest(identity.user_id, issued)}
     if noted is not None and (issued < noted or (done and issued == noted)):
         return
     alias = router.db_for_write(ExternalIdentity)
     write = _note if done else _write
     try:
-        retry_on_contention(lambda: write(token, identity, grants, alias), alias)
+        retry_on_contention(lambda: write(who, identity, grants, alias), alias)
     except OperationalError as error:
         # Another request has just written grants, which the next one will see.
         if not is_serialization_failure(error, alias):
@@ -127,21 +126,21 @@ def _staff(values: frozenset[str], mapped: frozenset[str] | None) -> bool | None
 
 
 def _note(
-    token: AccessToken, identity: ExternalIdentity, _grants: Grants, alias: str
+    who: Subject, identity: ExternalIdentity, _grants: Grants, alias: str
 ) -> None:
     """Note a token that changes nothing: an older one must not, after it."""
     rows = ExternalIdentity.objects.using(alias).filter(pk=identity.pk)
-    issued = token.issued_at
+    issued = who.issued_at
     same = rows.filter(grants=identity.grants, grants_issued_at__lt=issued)
     same.update(grants_issued_at=issued)
 
 
 def _write(
-    token: AccessToken, identity: ExternalIdentity, grants: Grants, alias: str
+    who: Subject, identity: ExternalIdentity, grants: Grants, alias: str
 ) -> None:
     user: Any = identity.user
     rows = ExternalIdentity.objects.using(alias).filter(pk=identity.pk)
-    whole, issued = grants.digest(user.pk), token.issued_at
+    whole, issued = grants.digest(user.pk), who.issued_at
     older = Q(grants_issued_at=None) | Q(grants_issued_at__lte=issued)
     with transaction.atomic(using=alias):
         # From here on the row is locked; who comes second finds that it is done.
@@ -151,7 +150,7 @@ def _write(
             if missing:
                 # For this token alone: with the next one they may be there.
                 rows.update(grants=grants.digest(user.pk, issued))
-            _tell(token, grants, missing)
+            _tell(who, grants, missing)
             _set_staff(user, grants, alias)
         elif grants.staff is not None:
             user.is_staff = rows.filter(user__is_staff=True).exists()
@@ -188,12 +187,12 @@ def _set_staff(user: Any, grants: Grants, alias: str) -> None:
         user.save(using=alias, update_fields=[_STAFF])
 
 
-def _tell(token: AccessToken, grants: Grants, missing: frozenset[str]) -> None:
-    claim, issuer = token.settings.groups_claim, token.issuer
+def _tell(who: Subject, grants: Grants, missing: frozenset[str]) -> None:
+    claim, issuer = who.settings.groups_claim, who.issuer
     if grants.oddity is not None:
         kind = grants.oddity
         logger.warning("%s of %s is a %s: it grants nothing", claim, issuer, kind)
-    if token.settings.staff is not None and grants.staff is None:
+    if who.settings.staff is not None and grants.staff is None:
         logger.warning("The user model has no field %s", _STAFF)
     if missing:
         names = ", ".join(sorted(missing))

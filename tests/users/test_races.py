@@ -10,9 +10,9 @@ from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
-from drf_apikit.authentication.retries import retry_on_contention
 from drf_apikit.contention import is_contention
 from drf_apikit.models import ExternalIdentity
+from drf_apikit.users.retries import retry_on_contention
 from tests.authentication.tokens import ISSUER, cost, resolved
 from tests.databases import in_threads
 
@@ -299,8 +299,6 @@ def test_a_database_that_fails_is_no_request_that_was_faster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known()
-    monkeypatch.setattr(
-        "drf_apikit.authentication.grants._write", lambda *_: hindered(1, "x")()
-    )
+    monkeypatch.setattr("drf_apikit.users.grants._write", lambda *_: hindered(1, "x")())
     with pytest.raises(OperationalError):
         resolved(ROLES, roles=["editor"])

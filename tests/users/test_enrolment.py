@@ -17,9 +17,10 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 from django.utils import timezone
 
-from drf_apikit.authentication import ClientPrincipal, users
-from drf_apikit.authentication.users import verified_email
+from drf_apikit.authentication import ClientPrincipal
 from drf_apikit.models import ExternalIdentity
+from drf_apikit.users import enrolment as users
+from drf_apikit.users.enrolment import verified_email
 from tests.app.models import Author, Profile
 from tests.authentication.tokens import ISSUER, cost, resolved
 
@@ -361,8 +362,8 @@ def other_identity(user: User) -> None:
 
 
 REFUSED: Final = [
-    (twin, "2 users have the address"),
-    (twin_who_left, "2 users have the address"),
+    (twin, "2 users are found"),
+    (twin_who_left, "2 users are found"),
     (write(is_active=False), "the user is not active"),
     (write(is_staff=True), "the user is staff"),
     (write(is_superuser=True), "the user is staff"),

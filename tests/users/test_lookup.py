@@ -9,14 +9,14 @@ from django.db import connection, connections, models
 from django.db.models.functions import Coalesce
 from django.test.utils import CaptureQueriesContext
 
-from drf_apikit.authentication.lookup import (
+from drf_apikit.models import ExternalIdentity
+from drf_apikit.models.identities import identity_digest
+from drf_apikit.users.lookup import (
     filters_rows,
     identity_with_user,
     user_of_identity,
     user_with_key,
 )
-from drf_apikit.models import ExternalIdentity
-from drf_apikit.models.identities import identity_digest
 from tests.databases import in_threads
 
 ISSUER = "https://id.example"
