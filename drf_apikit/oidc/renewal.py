@@ -5,6 +5,7 @@ once more and fetches; the others go on with what they have, or wait where they 
 nothing. A key id that nobody knows takes the same way, and is charged for.
 """
 
+import hashlib
 import logging
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import Final
 from drf_apikit.conf import IssuerSettings, apikit_settings
 from drf_apikit.counters import count
 from drf_apikit.oidc.budget import Budget, VainSearches
-from drf_apikit.oidc.entries import Entry, fetch_entry, load_entry
+from drf_apikit.oidc.entries import FORMAT, Entry, fetch_entry, load_entry
 from drf_apikit.oidc.fetch import FetchError
 from drf_apikit.oidc.sharing import Lock, LockState, SharedLevel
 from drf_apikit.signals import key_rotated, keys_refreshed
@@ -79,7 +80,7 @@ class Renewal:
     ) -> None:
         self._issuer, self._settings = issuer, settings
         self._clock, self._publish = clock, publish
-        self._shared = SharedLevel(issuer, settings.jwks_uri)
+        self._shared = SharedLevel(_name(issuer, settings.jwks_uri))
         self._text: str | None = None
         self._budget = Budget()
         self.vain = VainSearches()
@@ -261,6 +262,12 @@ class Renewal:
 
     def _is_fresh(self) -> bool:
         return self.entry is not None and self.entry.is_fresh(self._clock())
+
+
+def _name(issuer: str, jwks_uri: str | None) -> str:
+    """Name the shared keys of an issuer."""
+    source = f"{issuer} {jwks_uri or ''}".encode()
+    return f"drf_apikit:jwks:{FORMAT}:{hashlib.sha256(source).hexdigest()}"
 
 
 def _pause() -> int:

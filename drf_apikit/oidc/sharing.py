@@ -1,11 +1,10 @@
-"""What processes share through Django's cache: keys, a lock, and a budget.
+"""What processes share through Django's cache: a text, a lock, and a budget.
 
 A cache that is missing, dead, hanging or full of rubbish is no error: each method
 then gives what leaves this process to itself. All calls are made in a thread of
 their own, and the first one that takes too long or fails is the last of a session.
 """
 
-import hashlib
 import logging
 import math
 import re
@@ -20,7 +19,6 @@ from django.core.cache import caches
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.oidc.aside import Aside, close_connections
-from drf_apikit.oidc.entries import FORMAT
 
 __all__ = ["SLOTS", "WINDOW", "Lock", "LockState", "SharedLevel"]
 
@@ -66,11 +64,14 @@ _WRITTEN: Final = re.compile(r"(busy|failed):(\d{1,12}\.\d{1,12}):([0-9a-f]{16})
 
 
 class SharedLevel:
-    """The part of the cache that belongs to one issuer."""
+    """The part of a cache that belongs to a name, which keys of it begin with.
 
-    def __init__(self, issuer: str, jwks_uri: str | None) -> None:
-        source = f"{issuer} {jwks_uri or ''}".encode()
-        self._name = f"drf_apikit:jwks:{FORMAT}:{hashlib.sha256(source).hexdigest()}"
+    `cache` is the alias in CACHES; None: that of the section `AUTHENTICATION`.
+    """
+
+    def __init__(self, name: str, cache: str | None = None) -> None:
+        self._name = name
+        self._cache = cache
         self._is_failing = False
         self.begin_anew()
 
@@ -86,13 +87,13 @@ class SharedLevel:
         if self._former is None or not self._former.is_stuck:
             # Without a thread more there is no shared level either.
             with suppress(RuntimeError):
-                made = Aside("drf_apikit shared keys", close_connections)
+                made = Aside("drf_apikit shared", close_connections)
                 self._aside = self._former = made
         try:
             yield
             if self._aside is not None and self._is_failing:
                 self._is_failing = False
-                logger.info("Keys are shared through the cache again")
+                logger.info("Sharing through the cache goes on")
         finally:
             self._leave()
 
@@ -133,22 +134,27 @@ class SharedLevel:
         if lock.state is LockState.MINE:
             self._call(leave, None)
 
-    def take_slot(self, now: float) -> bool:
+    def take_slot(self, now: float, slots: int = SLOTS, window: int = WINDOW) -> bool:
         """Charge the budget of all processes for one fetch, if it has any left."""
-        keys = [f"{self._name}:slot:{number}" for number in range(SLOTS)]
-        return self._call(lambda cache: _take_slot(cache, keys, now), default=True)
+        keys = [f"{self._name}:slot:{number}" for number in range(slots)]
+
+        def take(cache: Any) -> bool:
+            return _take_slot(cache, keys, now, window)
+
+        return self._call(take, default=True)
 
     def _call(self, function: Callable[[Any], T], default: T) -> T:
         if self._aside is None:
             return default
         settings = apikit_settings.authentication
         patience = min(_PATIENCE, settings.fetch_timeout / 4)
+        alias = self._cache or settings.cache
         try:
-            return self._aside.call(lambda: function(caches[settings.cache]), patience)
+            return self._aside.call(lambda: function(caches[alias]), patience)
         except Exception:
-            # Whatever the cache does, this process can fetch by itself.
+            # Whatever the cache does, this process can help itself.
             if not self._is_failing:
-                logger.warning("Cannot share keys through the cache", exc_info=True)
+                logger.warning("Cannot share through the cache", exc_info=True)
             self._is_failing = True
             self._leave()
             return default
@@ -180,22 +186,22 @@ def _take_lock(cache: Any, key: str, mine: Lock, now: float, life: int) -> Lock:
     return mine
 
 
-def _take_slot(cache: Any, keys: list[str], now: float) -> bool:
+def _take_slot(cache: Any, keys: list[str], now: float, window: int) -> bool:
     taken = []
     for key in keys:
-        if cache.add(key, float(now), WINDOW):
+        if cache.add(key, float(now), window):
             return True
         taken.append((key, cache.get(key)))
     if all(stamp is None for _, stamp in taken):
         # It keeps nothing.
         return True
-    rubbish = [key for key, stamp in taken if not _is_stamp(stamp, now)]
+    rubbish = [key for key, stamp in taken if not _is_stamp(stamp, now, window)]
     for key in rubbish[:1]:
-        cache.set(key, float(now), WINDOW)
+        cache.set(key, float(now), window)
     return bool(rubbish)
 
 
-def _is_stamp(value: Any, now: float) -> bool:
+def _is_stamp(value: Any, now: float, window: int) -> bool:
     """Tell whether a slot is taken; one that has just expired is left alone."""
     is_number = isinstance(value, int | float)
-    return value is None or (is_number and abs(now - value) <= 2 * WINDOW)
+    return value is None or (is_number and abs(now - value) <= 2 * window)

@@ -8,7 +8,7 @@ from tests.oidc.provider import Clock
 @pytest.fixture
 def alone() -> SharedLevel:
     """Give a shared level that has no session, and so no cache."""
-    return SharedLevel("https://id.example", None)
+    return SharedLevel("drf_apikit:test")
 
 
 def test_there_are_so_many_in_any_window(alone: SharedLevel, clock: Clock) -> None:

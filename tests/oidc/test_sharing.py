@@ -10,15 +10,15 @@ from django.db.backends.signals import connection_created
 from drf_apikit.oidc.sharing import SLOTS, WINDOW, LockState, SharedLevel
 from tests.jose.minting import public_jwk
 from tests.oidc.caches import Memory
-from tests.oidc.provider import Clock, Provider
+from tests.oidc.provider import JWKS, Clock, Provider
 from tests.oidc.stores import LIFETIME, kids, renewed, settled, store_of
 
-ISSUER = "https://id.example"
+NAME = "drf_apikit:test:https://id.example"
 LIFE = 20
 
 
-def level(uri: str | None = None) -> SharedLevel:
-    return SharedLevel(ISSUER, uri)
+def level(name: str = NAME, cache: str | None = None) -> SharedLevel:
+    return SharedLevel(name, cache)
 
 
 @pytest.fixture
@@ -47,11 +47,25 @@ def test_a_text_is_shared(one: SharedLevel, other: SharedLevel, clock: Clock) ->
     assert other.read() is None
 
 
-def test_issuers_and_places_are_apart(one: SharedLevel) -> None:
+def test_names_and_caches_are_apart(one: SharedLevel, settings: Any) -> None:
+    local = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    settings.CACHES = {**settings.CACHES, "other": local}
     one.write("text", 10)
-    for stranger in (level(f"{ISSUER}/keys"), SharedLevel(f"{ISSUER}/", None)):
+    for stranger in (level(f"{NAME}/"), level(cache="other")):
         with stranger.session():
             assert stranger.read() is None
+    with level(cache="default").session():
+        assert one.read() == "text"
+
+
+def test_issuers_and_places_of_keys_are_apart(
+    provider: Provider, clock: Clock, shared: Memory
+) -> None:
+    places = [{}, {"JWKS_URI": f"{provider.url}{JWKS}"}]
+    for place in [*places, *places]:
+        settled(store_of(provider, clock, **place)).keys()
+    assert provider.fetches == len(places)
+    assert len(shared.values) == len(places)
 
 
 def test_what_is_no_text_is_not_read(one: SharedLevel, shared: Memory) -> None:
@@ -144,6 +158,14 @@ def test_there_are_so_many_slots_for_all(
     assert taken == [0, 0, 1, WINDOW, WINDOW, WINDOW + 1, *[2 * WINDOW] * 2, 121]
 
 
+def test_slots_may_be_others(one: SharedLevel, clock: Clock) -> None:
+    taken = []
+    for second in range(61):
+        taken += [second] if one.take_slot(clock.now, slots=1, window=30) else []
+        clock.now += 1
+    assert taken == [0, 30, 60]
+
+
 @pytest.mark.parametrize("value", ["rubbish", 0.0, 4e9], ids=repr)
 def test_rubbish_is_no_slot(
     one: SharedLevel, clock: Clock, shared: Memory, value: Any
@@ -197,7 +219,7 @@ def test_a_cache_that_fails_is_left_alone_till_the_next_time(
     with mine.session():
         mine.write("text", 10)
         assert mine.read() == "text"
-    assert caplog.messages == ["Cannot share keys through the cache"]
+    assert caplog.messages == ["Cannot share through the cache"]
     assert "OSError: down" in caplog.text
 
 
@@ -328,7 +350,7 @@ def test_a_database_can_be_what_is_shared(
             settled(store)
         assert provider.fetches == 1
         for thread in threading.enumerate():
-            if thread.name == "drf_apikit shared keys":
+            if thread.name == "drf_apikit shared":
                 thread.join(10)
         assert len(opened) == 3
         assert all(wrapper.connection is None for wrapper in opened)
