@@ -1,1 +1,45 @@
-"""Texts at rest that nobody else can read."""
+"""Texts at rest that nobody else can read: encrypted by what SECRET_KEY gives.
+
+For what is kept for a while, as in a cache or a session. A key of SECRET_KEY_FALLBACKS
+still reads what it has sealed, as everywhere in Django.
+"""
+
+from base64 import urlsafe_b64encode
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+__all__ = ["seal_text", "unseal_text"]
+
+
+def seal_text(text: str, purpose: str) -> str:
+    """Encrypt a text; only the same purpose reads it."""
+    return _fernet(_secrets(), purpose).encrypt(text.encode()).decode("ascii")
+
+
+def unseal_text(sealed: str, purpose: str) -> str | None:
+    """Give the text; None for what was not sealed here, or was changed since."""
+    try:
+        return _fernet(_secrets(), purpose).decrypt(sealed.encode()).decode()
+    except (InvalidToken, UnicodeError):
+        return None
+
+
+def _secrets() -> tuple[str | bytes, ...]:
+    return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+
+
+@lru_cache(maxsize=32)
+def _fernet(secrets: tuple[str | bytes, ...], purpose: str) -> MultiFernet:
+    return MultiFernet([Fernet(_derived(secret, purpose)) for secret in secrets])
+
+
+def _derived(secret: str | bytes, purpose: str) -> bytes:
+    """Derive a key (RFC 5869) that tells nothing about SECRET_KEY."""
+    raw = secret.encode() if isinstance(secret, str) else secret
+    info = f"drf_apikit.sealing {purpose}".encode()
+    derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=info)
+    return urlsafe_b64encode(derivation.derive(raw))
