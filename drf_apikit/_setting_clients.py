@@ -109,7 +109,9 @@ class ClientsSettings:
     )
 
 
-def client_contradictions(settings: ClientSettings) -> Iterator[tuple[str, str, str]]:
+def client_contradictions(
+    _name: str, settings: ClientSettings
+) -> Iterator[tuple[str, str, str]]:
     """Find settings that do not go together: the key, what is wrong, the remedy."""
     source = settings.token_endpoint or settings.issuer
     if source is None:

@@ -15,7 +15,7 @@ reads that section all the same gets `ImproperlyConfigured`.
 import dataclasses
 import difflib
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -75,10 +75,12 @@ class _Hidden:
 
 _HIDDEN = _Hidden()
 
-#: Settings that are dicts of sections: what these are, and what their names are.
-_NESTED: Mapping[str, tuple[type, kinds.Kind]] = {
-    "issuers": (IssuerSettings, kinds.issuer),
-    "credentials": (ClientSettings, kinds.text("names, not empty")),
+#: Gives the keys that do not go together, what is wrong, and the remedy.
+_Judge = Callable[[str, Any], Iterable[tuple[str, str, str]]]
+#: Settings that are dicts of sections: of which, what their names are, who judges.
+_NESTED: Mapping[str, tuple[type, kinds.Kind, _Judge]] = {
+    "issuers": (IssuerSettings, kinds.issuer, contradictions),
+    "credentials": (ClientSettings, kinds.text("names"), client_contradictions),
 }
 
 T = TypeVar("T")
@@ -163,10 +165,13 @@ class ApikitSettings:
         if name not in parsed:
             raw = getattr(settings, _NAME, {})
             values = raw.get(name, {}) if isinstance(raw, Mapping) else raw
-            found = _parse_section(SECTIONS[name], values, f"{_NAME}[{name!r}]")
+            path = f"{_NAME}[{name!r}]"
+            section, faults = _parse_section(SECTIONS[name], values, path)
+            if isinstance(section, LoginSettings):
+                faults += _told(login_contradictions(section), path)
             # Of two threads both go on with what the first one has: others compare
             # these objects by identity.
-            parsed.setdefault(name, found)
+            parsed.setdefault(name, (section, faults))
         return parsed[name]
 
 
@@ -204,10 +209,7 @@ def _parse_section(section: Any, raw: object, path: str) -> tuple[Any, list[Faul
                 field, raw[key], f"{path}[{key!r}]"
             )
             faults += found
-    if faults:
-        return None, faults
-    parsed = section(**values)
-    return parsed, _contradictions(parsed, path)
+    return (None if faults else section(**values)), faults
 
 
 def _parse_value(
@@ -224,7 +226,7 @@ def _parse_value(
 
 
 def _parse_entries(
-    raw: Mapping[Any, Any], section: Any, kind: kinds.Kind, path: str
+    raw: Mapping[Any, Any], section: Any, kind: kinds.Kind, judge: _Judge, path: str
 ) -> tuple[Any, list[Fault]]:
     """Read a dict of sections of one kind."""
     entries: dict[str, Any] = {}
@@ -237,22 +239,12 @@ def _parse_entries(
             continue
         where = f"{path}[{name!r}]"
         entries[name], found = _parse_section(section, values, where)
-        if not found and section is IssuerSettings:
-            found = _told(contradictions(name, entries[name]), where)
-        faults += found
+        faults += found or _told(judge(name, entries[name]), where)
     return MappingProxyType(entries), faults
 
 
-def _contradictions(parsed: Any, path: str) -> list[Fault]:
-    """Find what would otherwise come out with the first use."""
-    if isinstance(parsed, LoginSettings):
-        return _told(login_contradictions(parsed), path)
-    if isinstance(parsed, ClientSettings):
-        return _told(client_contradictions(parsed), path)
-    return []
-
-
 def _told(found: Iterable[tuple[str, str, str]], path: str) -> list[Fault]:
+    """Tell of what would otherwise come out at the first use."""
     faults = []
     for key, wrong, remedy in found:
         code = "missing" if wrong == "is missing" else "value"

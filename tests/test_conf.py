@@ -8,14 +8,21 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from drf_apikit import conf
-from drf_apikit.conf import SECTIONS, ApikitSettings, IssuerSettings, apikit_settings
+from drf_apikit.conf import (
+    SECTIONS,
+    ApikitSettings,
+    ClientSettings,
+    IssuerSettings,
+    apikit_settings,
+)
 from drf_apikit.jose import parse_key_set
 from drf_apikit.testing import InMemoryIssuer
 
 ISSUER = "https://id.example"
-JWKS = InMemoryIssuer().jwks
-ISSUERS_PATH = "DRF_APIKIT['AUTHENTICATION']['ISSUERS']"
 PRIVATE = "a-secret-that-must-not-be-shown"
+JWKS = InMemoryIssuer().jwks
+CREDENTIALS_PATH = "DRF_APIKIT['CLIENTS']['CREDENTIALS']"
+ISSUERS_PATH = "DRF_APIKIT['AUTHENTICATION']['ISSUERS']"
 #: 32 octets in URL-safe base64, with characters that the other alphabet has not.
 KEY = "__________________________________________8="
 KEY_IN_BYTES = b"A" * 43 + b"="
@@ -24,6 +31,24 @@ KNOWN_OF_PAGINATION = (
     "Known: PAGE_SIZE, MAX_PAGE_SIZE, CLAMP_PAGE_SIZE, MAX_OFFSET, COUNT,"
     " COUNT_CHOICES, COUNT_BOUND, COUNT_TIMEOUT, INVALID_AS_404."
 )
+PROXIES = {"http": "http://proxy.example", "https": "socks5://me:word@h.example:1080"}
+BAD_PROXIES = [
+    "http://proxy.example",
+    ["http://proxy.example"],
+    {"ftp": "http://proxy.example"},
+    {"https": "proxy.example:3128"},
+    {"https": "http://proxy.example/path"},
+    {"https": f"http://{PRIVATE} @proxy.example"},
+    {"https": 7},
+    7,
+]
+BAD_ISSUERS = ["", "/", "id.example", "https://id.example/?a", "ftp://id.example", 7]
+BAD_GROUPS = [
+    *(None, ["admin"], "admin"),
+    *({"admin": 7}, {7: "admin"}, {"": "a"}, {"a": ""}),
+]
+PEM = "-----BEGIN EC PRIVATE KEY-----\nMC4CAQ\n-----END EC PRIVATE KEY-----\n"
+BAD_KEYS = ["", PRIVATE, PEM.replace("PRIVATE", "PUBLIC"), PEM.encode(), 7]
 #: For each setting: a value, what it becomes, and values that it must not have.
 #: A setting without a line here fails `test_every_setting_has_a_case`.
 CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
@@ -133,7 +158,31 @@ CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
             "tests.app.transport",
             [None, "", "transport", "a-b.c", 7],
         ),
+        "proxies": (PROXIES, PROXIES, BAD_PROXIES),
         "token_cache_size": (1, 1, [-1, 1_000_001, None, True, "1", 1.0]),
+    },
+    "LOGIN": {
+        "issuer": ("https://other.example", "https://other.example", BAD_ISSUERS),
+        "client_auth_method": ("none", "none", ["", "basic", 7, ["none"]]),
+        "private_key": (PEM, PEM, BAD_KEYS),
+        "private_key_id": ("k", "k", ["", 7]),
+        "assertion_audience": ("a", "a", ["", 7]),
+        "users": ("create", "create", ["", "local", 7]),
+        "match_verified_email": (True, True, [1, 0, None, "yes"]),
+        "groups_claim": ("roles", "roles", ["", 7, ["roles"]]),
+        "groups": ({}, {}, BAD_GROUPS),
+        "staff": (None, None, ["", [], [7], {"a": "b"}, True]),
+        "leeway": (0, 0, [-1, 301, None, True, 1.5, "30"]),
+        "max_age": (0, 0, [-1, 366 * 86_400 + 1, True, 1.5, "60"]),
+        "session_grace": (0, 0, [-1, 86_401, None, True, 1.5, "60"]),
+        "logout_at_provider": (False, False, [1, 0, None, "yes"]),
+        "insecure_loopback_http": (True, True, [1, 0, None, "yes"]),
+    },
+    "CLIENTS": {
+        "credentials": ({}, {}, [None, [], "shop", 7, {7: {}}, {"": {}}]),
+        "cache": ("other", "other", ["", None, 7, ["default"]]),
+        "timeout": (1, 1, [0, 31, None, True, 1.5, "1"]),
+        "proxies": (PROXIES, PROXIES, BAD_PROXIES),
     },
 }
 ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
@@ -189,12 +238,30 @@ ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
     "users": ("create", "create", ["", "CREATE", None, 7]),
     "match_verified_email": (True, True, [1, 0, None, "yes"]),
     "groups_claim": ("realm_access.roles", "realm_access.roles", ["", 7, ["roles"]]),
-    "groups": (
-        {},
-        {},
-        [None, ["admin"], "admin", {"admin": 7}, {7: "admin"}, {"": "a"}, {"a": ""}],
-    ),
+    "groups": ({}, {}, BAD_GROUPS),
     "staff": (None, None, ["", [], [7], {"a": "b"}, True]),
+}
+CLIENT_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
+    "issuer": (ISSUER, ISSUER, BAD_ISSUERS),
+    "token_endpoint": (
+        f"{ISSUER}/token?p=policy",
+        f"{ISSUER}/token?p=policy",
+        ["", "/token", "ftp://id.example/token", "https://me:word@id.example/", 7],
+    ),
+    "client_id": ("shop", "shop", ["", 7]),
+    "client_secret": ("word", "word", ["", 7, PRIVATE.encode()]),
+    "auth_method": (
+        "client_secret_post",
+        "client_secret_post",
+        ["", "basic", "none", None, 7],
+    ),
+    "private_key": (PEM, PEM, BAD_KEYS),
+    "private_key_id": ("k", "k", ["", 7]),
+    "assertion_audience": ("a", "a", ["", 7]),
+    "scopes": ("read", frozenset({"read"}), ["", [], [""], [None], 7, True]),
+    "audience": ("a", "a", ["", 7]),
+    "resource": ("https://api.example", "https://api.example", ["", "urn:api", 7]),
+    "insecure_loopback_http": (True, True, [1, 0, None, "yes"]),
 }
 #: Whose default is something that the other column cannot hold.
 OPTIONAL = {
@@ -231,6 +298,18 @@ def bad_of_an_issuer() -> Iterator[Any]:
             yield pytest.param(name, raw, id=f"{name}-{raw!a}"[:50])
 
 
+def bad_of_a_client() -> Iterator[Any]:
+    for name, (_, _, wrong) in CLIENT_CASES.items():
+        for raw in wrong:
+            yield pytest.param(name, raw, id=f"{name}-{raw!a}"[:50])
+
+
+def client_settings(**values: Any) -> dict[str, Any]:
+    entry = {"ISSUER": ISSUER, "CLIENT_ID": "shop", "CLIENT_SECRET": "word"}
+    entry |= {name.upper(): raw for name, raw in values.items()}
+    return {"CLIENTS": {"CREDENTIALS": {"own": entry}}}
+
+
 def issuer_settings(**values: Any) -> dict[str, Any]:
     entry = {"AUDIENCE": "api", **{name.upper(): raw for name, raw in values.items()}}
     return {"AUTHENTICATION": {"ISSUERS": {ISSUER: entry}}}
@@ -251,6 +330,7 @@ def test_every_setting_has_a_case() -> None:
         for name, section in SECTIONS.items()
     }
     assert set(ISSUER_CASES) == {f.name for f in dataclasses.fields(IssuerSettings)}
+    assert set(CLIENT_CASES) == {f.name for f in dataclasses.fields(ClientSettings)}
 
 
 @pytest.mark.parametrize(("section", "name", "raw", "parsed"), list(good()))
@@ -286,6 +366,114 @@ def test_a_changed_setting_of_an_issuer_reaches_every_reader(
         assert getattr(issuer, name) == parsed
         assert apikit_settings.faults() == []
     assert ISSUER not in apikit_settings.authentication.issuers
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "parsed"),
+    [
+        pytest.param(name, raw, parsed, id=name)
+        for name, (raw, parsed, _) in CLIENT_CASES.items()
+    ],
+)
+def test_a_changed_setting_of_a_client_reaches_every_reader(
+    name: str, raw: Any, parsed: Any
+) -> None:
+    with override_settings(DRF_APIKIT=client_settings(**{name: raw})):
+        client = apikit_settings.clients.credentials["own"]
+        assert getattr(client, name) == parsed
+        assert apikit_settings.faults() == []
+    assert "own" not in apikit_settings.clients.credentials
+
+
+@pytest.mark.parametrize(("name", "raw"), list(bad_of_a_client()))
+def test_a_bad_value_of_a_client_is_a_fault(name: str, raw: Any) -> None:
+    path = f"{CREDENTIALS_PATH}['own'][{name.upper()!r}]"
+    with override_settings(DRF_APIKIT=client_settings(**{name: raw})):
+        (fault,) = apikit_settings.faults()
+        with pytest.raises(ImproperlyConfigured, match="It must be "):
+            read("CLIENTS")
+    assert (fault.code, fault.setting) == ("value", path)
+    assert PRIVATE not in fault.message + fault.hint
+
+
+@pytest.mark.parametrize(
+    ("entry", "keys"),
+    [
+        pytest.param({}, ["ISSUER", "CLIENT_ID", "CLIENT_SECRET"], id="nothing"),
+        pytest.param(
+            {"ISSUER": ISSUER, "CLIENT_ID": "a", "AUTH_METHOD": "private_key_jwt"},
+            ["PRIVATE_KEY"],
+            id="no-key",
+        ),
+        pytest.param(
+            {"ISSUER": ISSUER, "CLIENT_ID": "a", "PRIVATE_KEY": PEM},
+            ["CLIENT_SECRET"],
+            id="key-alone",
+        ),
+        pytest.param(
+            {"ISSUER": "http://localhost", "CLIENT_ID": "a", "CLIENT_SECRET": "b"},
+            ["INSECURE_LOOPBACK_HTTP"],
+            id="http",
+        ),
+        pytest.param(
+            {
+                "ISSUER": ISSUER,
+                "TOKEN_ENDPOINT": "http://id.example/token",
+                "CLIENT_ID": "a",
+                "CLIENT_SECRET": "b",
+            },
+            ["INSECURE_LOOPBACK_HTTP"],
+            id="http-endpoint",
+        ),
+        pytest.param(
+            {
+                "TOKEN_ENDPOINT": "http://localhost/token",
+                "CLIENT_ID": "a",
+                "AUTH_METHOD": "private_key_jwt",
+                "PRIVATE_KEY": PEM,
+                "INSECURE_LOOPBACK_HTTP": True,
+            },
+            [],
+            id="good",
+        ),
+    ],
+)
+def test_settings_of_a_client_that_do_not_go_together_are_faults(
+    entry: dict[str, Any], keys: list[str]
+) -> None:
+    found = faults_of({"CLIENTS": {"CREDENTIALS": {"own": entry}}})
+    path = f"{CREDENTIALS_PATH}['own']"
+    assert [fault.setting for fault in found] == [f"{path}[{key!r}]" for key in keys]
+    assert all(fault.hint.endswith(".") for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("entry", "keys"),
+    [
+        pytest.param({}, [], id="off"),
+        pytest.param({"ISSUER": ISSUER}, [], id="on"),
+        pytest.param(
+            {"ISSUER": "http://localhost"}, ["INSECURE_LOOPBACK_HTTP"], id="http"
+        ),
+        pytest.param(
+            {"ISSUER": "http://localhost", "INSECURE_LOOPBACK_HTTP": True},
+            [],
+            id="http-for-development",
+        ),
+        pytest.param(
+            {"ISSUER": ISSUER, "CLIENT_AUTH_METHOD": "private_key_jwt"},
+            ["PRIVATE_KEY"],
+            id="no-key",
+        ),
+        pytest.param({"GROUPS": {"a": "b"}}, ["GROUPS_CLAIM"], id="groups"),
+    ],
+)
+def test_settings_of_the_login_that_do_not_go_together_are_faults(
+    entry: dict[str, Any], keys: list[str]
+) -> None:
+    found = faults_of({"LOGIN": entry})
+    paths = [f"DRF_APIKIT['LOGIN'][{key!r}]" for key in keys]
+    assert [fault.setting for fault in found] == paths
 
 
 @pytest.mark.parametrize(("section", "name", "raw"), list(bad()))
@@ -350,6 +538,8 @@ def test_without_the_setting_the_defaults_hold() -> None:
     assert own.problems == conf.ProblemsSettings()
     assert own.conditional == conf.ConditionalSettings()
     assert own.idempotency == conf.IdempotencySettings()
+    assert own.login == conf.LoginSettings()
+    assert own.clients == conf.ClientsSettings()
     assert own.authentication == conf.AuthenticationSettings()
     assert dict(own.authentication.issuers) == {}
 
