@@ -116,6 +116,30 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
         "authentication.keys_rotated": _event(
             "An issuer has other keys than before.",
         ),
+        "login.succeeded": _event(
+            "A person has logged in.",
+        ),
+        "login.failed": _event(
+            "A login came to nothing.",
+            reason="a value of `drf_apikit.login.Reason`",
+        ),
+        "login.session_renewed": _event(
+            "A session was renewed with its refresh token.",
+        ),
+        "login.session_ended": _event(
+            "A session was ended, since the provider does not vouch for it any more.",
+            reason="a value of `drf_apikit.login.Ending`",
+        ),
+        "clients.token_fetched": _event(
+            "A token for calls to another service was fetched.",
+        ),
+        "clients.token_failed": _event(
+            "A token for calls to another service could not be had.",
+            reason="`refused` by the issuer, or `unavailable`",
+        ),
+        "clients.token_refused": _event(
+            "Another service has answered 401 to a token of ours.",
+        ),
         "pagination.page_read": _event(
             "A page of a list was read.",
             kind="`cursor`, `limit_offset` or `page_number`",

@@ -10,6 +10,10 @@ __all__ = [
     "idempotency_replayed",
     "key_rotated",
     "keys_refreshed",
+    "login_failed",
+    "login_succeeded",
+    "session_ended",
+    "session_renewed",
     "token_accepted",
     "token_rejected",
     "validator_found_stale",
@@ -41,6 +45,21 @@ keys_refreshed = Signal()
 #: An issuer has other keys than before. Arguments: `issuer`, `added`, `removed`
 #: (tuples of key ids; keys are compared by what they are). Sent likewise.
 key_rotated = Signal()
+
+#: A person has logged in, by a browser. Arguments: `request`, `user`, `issuer`,
+#: `subject`. Django's own `user_logged_in` is sent as well.
+login_succeeded = Signal()
+
+#: A login came to nothing. Arguments: `request`, `reason` (`drf_apikit.login.Reason`),
+#: `issuer`.
+login_failed = Signal()
+
+#: A session was renewed with its refresh token. Arguments: `request`, `user`, `issuer`.
+session_renewed = Signal()
+
+#: The provider does not vouch for a session any more, or could not be asked for too
+#: long. Arguments: `request`, `user`, `issuer`, `reason` (`drf_apikit.login.Ending`).
+session_ended = Signal()
 
 #: An access token was good, and somebody's. Arguments: `request`, `token` (the
 #: `AccessToken`: verified claims, never the text).
