@@ -125,6 +125,7 @@ def fetch_entry(
             url,
             timeout=apikit_settings.authentication.fetch_timeout,
             allow_loopback_http=settings.insecure_loopback_http,
+            proxies=apikit_settings.authentication.proxies,
         )
 
     def keys_at(uri: str, discovered_at: float) -> Entry:

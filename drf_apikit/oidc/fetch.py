@@ -1,14 +1,14 @@
-"""A small JSON document from an issuer, or an error: what may be asked, what counts.
+"""What may be asked of a provider, and what counts as an answer.
 
-TLS, except to this machine where a setting says so; status 200; an object; bounded
-in size. The transport does the rest.
+TLS, except to this machine where a setting says so; bounded in time and size. Of a
+document also: status 200, and a JSON object. The transport does the rest.
 """
 
 import ipaddress
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -18,9 +18,18 @@ from drf_apikit.conf import apikit_settings, load
 from drf_apikit.oidc.aside import Aside
 from drf_apikit.oidc.transport import Reply
 
-__all__ = ["MAX_SIZE", "Document", "FetchError", "check_url", "fetch", "fetch_json"]
+__all__ = [
+    "MAX_SIZE",
+    "Document",
+    "FetchError",
+    "ask",
+    "check_url",
+    "fetch",
+    "fetch_json",
+    "parse_object",
+]
 
-#: Octets of a document.
+#: Octets of an answer.
 MAX_SIZE: Final = 256 * 1024
 #: Seconds for a transport to end by itself.
 _GRACE: Final = 0.5
@@ -32,7 +41,7 @@ _NOT_KEPT: Final = re.compile(r"(?:^|[,\s])no-(?:cache|store)\s*(?:$|[,=])")
 
 
 class FetchError(Exception):
-    """The document cannot be had; the text is for logs."""
+    """There is no answer, or none that is of use; the text is for logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +52,44 @@ class Document:
     max_age: int | None = None
 
 
-def fetch(url: str, *, timeout: float, allow_loopback_http: bool = False) -> Document:
+def fetch(
+    url: str,
+    *,
+    timeout: float,
+    allow_loopback_http: bool = False,
+    headers: Mapping[str, str] | None = None,
+    proxies: Mapping[str, str] | None = None,
+) -> Document:
     """GET a JSON object by `TRANSPORT`, in `timeout` seconds.
 
     Raises:
         FetchError: whatever goes wrong.
 
     """
-    check_url(url, allow_loopback_http=allow_loopback_http)
+    reply = ask(
+        "GET",
+        url,
+        headers={"Accept": "application/json", **(headers or {})},
+        timeout=timeout,
+        allow_loopback_http=allow_loopback_http,
+        proxies=proxies,
+    )
+    if reply.status != 200:
+        raise FetchError(f"{url} answered {reply.status}")
     try:
-        return _judge(url, _asked(url, timeout))
-    except FetchError:
-        raise
-    except Exception as error:
-        # Of a transport of the project's own, nobody knows what it raises.
-        raise FetchError(f"{url}: {type(error).__name__}") from error
+        content = parse_object(reply.body)
+    except FetchError as error:
+        raise FetchError(f"{url} sends {error}") from None
+    return Document(content, _max_age(reply))
 
 
 def fetch_json(
-    url: str, *, timeout: float, allow_loopback_http: bool = False
+    url: str,
+    *,
+    timeout: float,
+    allow_loopback_http: bool = False,
+    headers: Mapping[str, str] | None = None,
+    proxies: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
     """GET a JSON object, without what is said about keeping it.
 
@@ -69,8 +97,78 @@ def fetch_json(
         FetchError: whatever goes wrong.
 
     """
-    found = fetch(url, timeout=timeout, allow_loopback_http=allow_loopback_http)
-    return found.content
+    return fetch(
+        url,
+        timeout=timeout,
+        allow_loopback_http=allow_loopback_http,
+        headers=headers,
+        proxies=proxies,
+    ).content
+
+
+def ask(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    timeout: float,
+    allow_loopback_http: bool = False,
+    proxies: Mapping[str, str] | None = None,
+) -> Reply:
+    """Ask by `TRANSPORT`, and give the answer whatever its status.
+
+    Raises:
+        FetchError: the URL may not be asked, or there is no answer of at most
+            `MAX_SIZE` octets in `timeout` seconds.
+
+    """
+    check_url(url, allow_loopback_http=allow_loopback_http)
+    try:
+        send = load(apikit_settings.authentication.transport)
+        call = partial(
+            send,
+            method,
+            url,
+            headers=headers,
+            body=body,
+            timeout=timeout,
+            max_size=MAX_SIZE,
+            proxies=proxies,
+        )
+        reply = _in_time(call, timeout)
+        # Of a transport of the project's own, nobody knows what it gives or raises.
+        is_long = len(reply.body) > MAX_SIZE
+    except Exception as error:
+        raise FetchError(f"{url}: {type(error).__name__}") from error
+    if is_long:
+        told = f"{url} answered {reply.status} with more than {MAX_SIZE} octets"
+        raise FetchError(told)
+    return reply
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Read a JSON object that has one meaning only.
+
+    Raises:
+        FetchError: it is anything else, such as one with a member twice; the text
+            quotes nothing of it.
+
+    """
+    try:
+        content = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_unique_members,
+            parse_constant=_refuse,
+            parse_float=_finite,
+        )
+        # An escape can smuggle a lone surrogate past UTF-8.
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise FetchError("no strict JSON") from None
+    if not isinstance(content, dict):
+        raise FetchError("no JSON object")
+    return content
 
 
 def check_url(url: str, *, allow_loopback_http: bool = False) -> None:
@@ -94,27 +192,13 @@ def check_url(url: str, *, allow_loopback_http: bool = False) -> None:
     raise FetchError(f"{url} is not https")
 
 
-def _asked(url: str, timeout: float) -> Reply:
-    """Ask, and wait no longer even where a transport does not keep to the time."""
-    get = load(apikit_settings.authentication.transport)
-    call = partial(get, url, timeout=timeout, max_size=MAX_SIZE)
+def _in_time(call: Callable[[], Reply], timeout: float) -> Reply:
+    """Wait no longer even where a transport does not keep to the time."""
     aside = Aside("drf_apikit transport")
     try:
-        reply: Reply = aside.call(call, timeout + _GRACE)
+        return aside.call(call, timeout + _GRACE)
     finally:
         aside.end()
-    return reply
-
-
-def _judge(url: str, reply: Reply) -> Document:
-    if reply.status != 200:
-        raise FetchError(f"{url} answered {reply.status}")
-    if len(reply.body) > MAX_SIZE:
-        raise FetchError(f"{url} sends more than {MAX_SIZE} octets")
-    content = _parse(reply.body)
-    if not isinstance(content, dict):
-        raise FetchError(f"{url} sends no JSON object")
-    return Document(content, _max_age(reply.headers))
 
 
 def _is_loopback(host: str) -> bool:
@@ -124,9 +208,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _parse(body: bytes) -> Any:
-    text = body.decode("utf-8")
-    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """RFC 6749 section 3.2: no parameter is there more than once."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member")
+    return members
 
 
 def _refuse(name: str) -> NoReturn:
@@ -140,15 +227,14 @@ def _finite(text: str) -> float:
     return number
 
 
-def _max_age(headers: Mapping[str, str]) -> int | None:
+def _max_age(reply: Reply) -> int | None:
     """RFC 9111 section 4.2: how much longer it is fresh, as far as is said."""
-    named = {name.lower(): value for name, value in headers.items()}
-    directives = named.get("cache-control", "").lower()
+    directives = (reply.header("Cache-Control") or "").lower()
     if _NOT_KEPT.search(directives):
         return 0
     found = _MAX_AGE.search(directives)
     if found is None:
         return None
-    age = named.get("age", "")
+    age = reply.header("Age") or ""
     spent = int(age) if age.isascii() and age.isdigit() and len(age) <= 10 else 0
     return max(0, int(found[1]) - spent)

@@ -1,9 +1,10 @@
-"""The one way out: a GET over HTTP whose time and size are bounded.
+"""The one way out: a request over HTTP whose time and size are bounded.
 
 No redirects, since they would lead wherever the other side likes; as sent, since
 what is compressed has no size that can be bounded; without credentials from
-`.netrc`. Over https a proxy in the environment is used, and its certificates are
-(`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`); to this very machine none is.
+`.netrc`; never twice. Over https the given proxies are used, or else those of the
+environment, and its certificates are (`HTTPS_PROXY`, `NO_PROXY`,
+`REQUESTS_CA_BUNDLE`); over http, which is to this very machine, no proxy is.
 """
 
 import socket
@@ -22,38 +23,59 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from drf_apikit.oidc.aside import Aside
 
-__all__ = ["CONNECT_TIMEOUT", "Reply", "get"]
+__all__ = ["CONNECT_TIMEOUT", "Reply", "send"]
 
 #: Seconds for a connection.
 CONNECT_TIMEOUT: Final = 2.0
 _CHUNK: Final = 16 * 1024
-_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+_HEADERS: Final = {"Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the other side has answered; the body matters with status 200 alone."""
+    """What the other side has answered, whatever the status."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    #: Not shown: it may hold tokens.
+    body: bytes = field(default=b"", repr=False)
+
+    def header(self, name: str) -> str | None:
+        """Give a header by its name, in whatever case either is."""
+        wanted = name.lower()
+        for found, value in self.headers.items():
+            if found.lower() == wanted:
+                return value
+        return None
 
 
-def get(url: str, *, timeout: float, max_size: int) -> Reply:
-    """Do a GET that takes `timeout` seconds at the most, whatever happens.
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    timeout: float,
+    max_size: int,
+    proxies: Mapping[str, str] | None = None,
+) -> Reply:
+    """Make a request that takes `timeout` seconds at the most, whatever happens.
 
-    A body is read to one octet more than `max_size`, which shows that it is too
-    long. A name that is looked up for long, headers that trickle in and a body
-    that does not end all count: when the time is over, the connection is cut.
+    The body of the answer is read to one octet more than `max_size`, which shows
+    that it is too long. A name that is looked up for long, headers that trickle in
+    and a body that does not end all count: when the time is over, the connection is
+    cut. `proxies` are by scheme; None means those of the environment.
 
     Raises:
         Exception: whatever goes wrong; TimeoutError when the time is over.
 
     """
     wire = _Wire()
+    request = requests.Request(method, url, {**headers, **_HEADERS}, data=body)
     aside = Aside("drf_apikit fetch")
     try:
-        return aside.call(partial(_get, url, timeout, max_size, wire), timeout)
+        call = partial(_send, request, timeout, max_size, proxies, wire)
+        return aside.call(call, timeout)
     finally:
         wire.cut()
         aside.end()
@@ -124,13 +146,23 @@ class _Adapter(HTTPAdapter):
 
 
 class _Session(requests.Session):
-    """One for which there are no redirects.
+    """One for which there are no redirects, and proxies are those it is given."""
 
-    Even without following one, requests would read the whole of its body.
-    """
+    def __init__(self, proxies: Mapping[str, str] | None) -> None:
+        super().__init__()
+        self._given = proxies
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter())
 
     def get_redirect_target(self, _response: Any) -> None:
-        return None
+        """Find none: even without following it, requests would read all its body."""
+
+    def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+        """Take from the environment the certificates, but its proxies only if told."""
+        merged = super().merge_environment_settings(*args, **kwargs)
+        if self._given is not None:
+            merged["proxies"] = dict(self._given)
+        return merged
 
 
 #: There are others, as of proxies that speak SOCKS.
@@ -147,23 +179,29 @@ def _watch(manager: Any) -> None:
     }
 
 
-def _get(url: str, timeout: float, max_size: int, wire: _Wire) -> Reply:
+def _send(
+    request: requests.Request,
+    timeout: float,
+    max_size: int,
+    proxies: Mapping[str, str] | None,
+    wire: _Wire,
+) -> Reply:
     _WIRE.set(wire)
-    with _Session() as session:
-        session.trust_env = url.lower().startswith("https:")
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _Adapter())
-        with session.get(
-            url,
-            headers=_HEADERS,
+    is_local = not request.url.lower().startswith("https:")
+    with _Session({} if is_local else proxies) as session:
+        session.trust_env = not is_local
+        with session.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.data,
             timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
             allow_redirects=False,
             stream=True,
             # Anything but None keeps requests from looking for some.
             auth=_without_credentials,
         ) as response:
-            good = response.status_code == 200
-            body = _read(response.raw, max_size) if good else b""
+            body = _read(response.raw, max_size)
             return Reply(response.status_code, dict(response.headers), body)
 
 
@@ -182,3 +220,7 @@ def _read(raw: Any, max_size: int) -> bytes:
             break
         body += chunk
     return bytes(body[: max_size + 1])
+
+
+#: As the setting TRANSPORT names it for the moment.
+get: Final = send

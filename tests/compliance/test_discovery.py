@@ -31,8 +31,9 @@ class Web:
         }
         self.status = 200
 
-    def get(self, url: str, **_: Any) -> Reply:
+    def send(self, method: str, url: str, **_: Any) -> Reply:
         """Be the transport."""
+        assert method == "GET"
         self.asked.append(url)
         if url.endswith(PATH):
             return Reply(self.status, {}, json.dumps(self.document).encode())
@@ -50,7 +51,7 @@ def web(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Web:
     settings.DRF_APIKIT = {
         "AUTHENTICATION": {"ISSUERS": {found.issuer: {"AUDIENCE": AUDIENCE}}}
     }
-    monkeypatch.setattr(transport, "get", found.get)
+    monkeypatch.setattr(transport, "send", found.send)
     return found
 
 

@@ -168,7 +168,7 @@ def test_nothing_is_fetched_because_of_a_header(
     monkeypatch: pytest.MonkeyPatch, member: dict[str, Any]
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(transport, "get", lambda url, **_: asked.append(url))
+    monkeypatch.setattr(transport, "send", lambda _, url, **__: asked.append(url))
     refused(made(member, kind="other P-256"))
     assert asked == []
 

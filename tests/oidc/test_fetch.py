@@ -309,9 +309,16 @@ def test_threads_fetch_side_by_side(provider: Provider) -> None:
 OWN: list[Any] = [None]
 
 
-def transport(url: str, *, timeout: float, max_size: int) -> Any:
+def transport(method: str, url: str, **options: Any) -> Any:
     """Be the transport of a project."""
-    assert (url, timeout, max_size) == ("https://id.example/", 7, MAX_SIZE)
+    assert (method, url) == ("GET", "https://id.example/")
+    assert options == {
+        "headers": {"Accept": "application/json"},
+        "body": None,
+        "timeout": 7,
+        "max_size": MAX_SIZE,
+        "proxies": None,
+    }
     if isinstance(OWN[0], BaseException):
         raise OWN[0]
     return OWN[0]
@@ -354,10 +361,9 @@ def test_whatever_it_does_wrong_is_an_error(own: list[Any], given: Any) -> None:
 LET_GO = threading.Event()
 
 
-def hanging(_url: str, *, timeout: float, max_size: int) -> Any:
+def hanging(*_: Any, **__: Any) -> None:
     """Be a transport that does not keep to the time."""
     assert LET_GO.wait(30)
-    return timeout, max_size
 
 
 def test_nobody_waits_for_a_transport_that_hangs(settings: Any) -> None:
