@@ -134,12 +134,13 @@ class AuthenticationSettings:
     )
     transport: str = setting(
         kinds.dotted_path,
-        "A function that does a GET: `(url, *, timeout, max_size)` to a `Reply`.",
-        default="drf_apikit.oidc.transport.get",
+        "The function that all requests to issuers go through: `(method, url, *,"
+        " headers, body, timeout, max_size, proxies)` to a `Reply`.",
+        default="drf_apikit.oidc.transport.send",
     )
     proxies: Mapping[str, str] | None = setting(
         kinds.optional(kinds.proxies),
-        "Proxies for fetches over https, as `{'https': 'http://proxy.example:3128'}`."
+        "Proxies for requests to issuers, as `{'https': 'http://proxy.example:3128'}`."
         " None: those of the environment.",
         default=None,
         secret=True,

@@ -1,12 +1,13 @@
 """Checks of the setting `DRF_APIKIT` itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from django.conf import settings
 from django.core import checks
 
 from drf_apikit.conf import Fault, apikit_settings, load
+from drf_apikit.jose.signing import load_signing_key
 
 __all__ = ["check_settings"]
 
@@ -21,12 +22,13 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     """Report unknown keys, bad values and missing mandatory ones.
 
     `E001` unknown key, `E002` bad value, `E003` missing, `E004` a dotted path
-    that cannot be imported, `E005` a cache alias that is not in `CACHES`.
+    that cannot be imported, `E005` a cache alias that is not in `CACHES`, `E021` a
+    private key that is none.
     """
     faults = apikit_settings.faults()
     if faults:
         return [_error(fault) for fault in faults]
-    return [*_paths(), *_caches()]
+    return [*_paths(), *_caches(), *_private_keys()]
 
 
 def _error(fault: Fault) -> checks.Error:
@@ -66,6 +68,7 @@ def _caches() -> list[checks.CheckMessage]:
     named = {
         "DRF_APIKIT['AUTHENTICATION']['CACHE']": apikit_settings.authentication.cache,
         "DRF_APIKIT['IDEMPOTENCY']['CACHE']": apikit_settings.idempotency.cache,
+        "DRF_APIKIT['CLIENTS']['CACHE']": apikit_settings.clients.cache,
     }
     return [
         checks.Error(
@@ -76,3 +79,23 @@ def _caches() -> list[checks.CheckMessage]:
         for setting, alias in named.items()
         if alias is not None and alias not in settings.CACHES
     ]
+
+
+def _private_keys() -> Iterator[checks.CheckMessage]:
+    clients = apikit_settings.clients.credentials
+    named = {"DRF_APIKIT['LOGIN']": apikit_settings.login} | {
+        f"DRF_APIKIT['CLIENTS']['CREDENTIALS'][{name!r}]": entry
+        for name, entry in clients.items()
+    }
+    for setting, entry in named.items():
+        if entry.private_key is None:
+            continue
+        try:
+            load_signing_key(entry.private_key, entry.private_key_id)
+        except ValueError as error:
+            yield checks.Error(
+                f"{setting}['PRIVATE_KEY'] cannot be used: {error}.",
+                hint="Give an RSA key of 2048 bits or more, an EC or an Ed25519 key,"
+                " without a password.",
+                id="drf_apikit.E021",
+            )
