@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 _ISSUERS: Final = "DRF_APIKIT['AUTHENTICATION']['ISSUERS']"
+_LOGIN: Final = "DRF_APIKIT['LOGIN']"
 _DEFAULT: Final = "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']"
 
 #: Classes that take the same header, and what to do instead.
@@ -86,17 +87,18 @@ def check_deployed_authentication(**_: Any) -> list[checks.CheckMessage]:
 def check_groups(
     databases: Sequence[str] | None = None, **_: Any
 ) -> list[checks.CheckMessage]:
-    """See that the groups that `GROUPS` names are there (`W019`).
+    """See that the groups that `GROUPS` of an issuer or the login names are there.
 
-    Asks the database, and so only with `check --database`.
+    `W019`. Asks the database, and so only with `check --database`.
     """
     alias = router.db_for_read(Group)
     if alias not in (databases or ()) or apikit_settings.faults():
         return []
     issuers = apikit_settings.authentication.issuers
+    mappings = {f"{_ISSUERS}[{issuer!r}]": issuers[issuer] for issuer in issuers}
     wanted = {
-        name: issuer
-        for issuer, entry in issuers.items()
+        name: where
+        for where, entry in {**mappings, _LOGIN: apikit_settings.login}.items()
         for name in entry.groups.values()
     }
     # Before the first migration there is nothing to ask.
@@ -110,12 +112,12 @@ def check_groups(
     )
     return [
         checks.Warning(
-            f"{_ISSUERS}[{issuer!r}]['GROUPS'] names the group {name!r}, which is not"
-            " there: nobody is put into it.",
+            f"{where}['GROUPS'] names the group {name!r}, which is not there: nobody"
+            " is put into it.",
             hint="Make the group, with its permissions, or correct its name.",
             id="drf_apikit.W019",
         )
-        for name, issuer in sorted(wanted.items())
+        for name, where in sorted(wanted.items())
         if name not in there
     ]
 

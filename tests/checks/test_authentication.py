@@ -297,6 +297,19 @@ def test_groups_that_are_not_there(settings: Any) -> None:
     assert told("", lambda: check_groups(databases=["default"])) == []
 
 
+@pytest.mark.django_db
+def test_groups_of_the_login_that_are_not_there(settings: Any) -> None:
+    groups = {"GROUPS_CLAIM": "groups", "GROUPS": {"staff": "tellers"}}
+    settings.DRF_APIKIT = {"LOGIN": {"ISSUER": ISSUER, **groups}}
+    (message,) = told("W019", lambda: check_groups(databases=["default"]))
+    assert message == (
+        "DRF_APIKIT['LOGIN']['GROUPS'] names the group 'tellers', which is not there:"
+        " nobody is put into it."
+    )
+    Group.objects.create(name="tellers")
+    assert told("", lambda: check_groups(databases=["default"])) == []
+
+
 def test_groups_are_asked_for_with_a_database_alone(settings: Any) -> None:
     """There is none here: a query would be an error."""
     settings.DRF_APIKIT = trusting(MAPPED)
