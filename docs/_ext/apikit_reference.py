@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from drf_apikit import problem_types
-from drf_apikit.conf import SECTIONS, IssuerSettings
+from drf_apikit.conf import SECTIONS, ClientSettings, IssuerSettings
 from drf_apikit.problem_types import ProblemType
 
 __all__ = ["setup"]
@@ -44,6 +44,7 @@ class SettingsTables(_Generated):
         for name, section in SECTIONS.items():
             yield from _settings_table(f"`{name}`", section)
         yield from _settings_table("Each entry of `ISSUERS`", IssuerSettings)
+        yield from _settings_table("Each entry of `CREDENTIALS`", ClientSettings)
 
 
 class ProblemTypeTable(_Generated):
