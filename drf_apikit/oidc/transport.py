@@ -220,7 +220,3 @@ def _read(raw: Any, max_size: int) -> bytes:
             break
         body += chunk
     return bytes(body[: max_size + 1])
-
-
-#: As the setting TRANSPORT names it for the moment.
-get: Final = send
