@@ -7,6 +7,7 @@ from drf_apikit.checks.authentication import (
     check_deployed_authentication,
     check_groups,
 )
+from drf_apikit.checks.clients import check_deployed_clients
 from drf_apikit.checks.conditional import check_conditional
 from drf_apikit.checks.idempotency import check_idempotency
 from drf_apikit.checks.pagination import check_pagination
@@ -19,6 +20,7 @@ __all__ = [
     "check_conditional",
     "check_cors",
     "check_deployed_authentication",
+    "check_deployed_clients",
     "check_groups",
     "check_idempotency",
     "check_pagination",
@@ -38,6 +40,7 @@ def register() -> None:
     checks.register(check_idempotency, checks.Tags.urls)
     checks.register(check_authentication, checks.Tags.security)
     checks.register(check_deployed_authentication, checks.Tags.security, deploy=True)
+    checks.register(check_deployed_clients, checks.Tags.security, deploy=True)
     checks.register(check_groups, checks.Tags.database)
     checks.register(check_scopes, checks.Tags.urls)
     checks.register(check_cors, checks.Tags.compatibility)
