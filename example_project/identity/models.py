@@ -7,7 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from oauth2_provider.settings import oauth2_settings
 
-__all__ = ["ClientPolicy", "User"]
+__all__ = ["ClientPolicy", "UsedAssertion", "User"]
 
 
 class User(AbstractUser):
@@ -46,6 +46,12 @@ class ClientPolicy(models.Model):
         default=None,
         help_text="Scopes that it may ask for; null for all that suit its grant.",
     )
+    jwks = models.JSONField(
+        null=True,
+        blank=True,
+        default=None,
+        help_text="Public keys of a client that signs instead of sending a secret.",
+    )
 
     objects: ClassVar[models.Manager["ClientPolicy"]] = models.Manager()
 
@@ -56,3 +62,30 @@ class ClientPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.application}: {self.access_token_format}"
+
+
+class UsedAssertion(models.Model):
+    """An assertion of a client that has been used; it cannot be used again."""
+
+    application = models.ForeignKey(
+        oauth2_settings.APPLICATION_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    digest = models.CharField(max_length=64, help_text="SHA-256 of its jti.")
+    expires = models.BigIntegerField(help_text="Seconds since the epoch.")
+
+    objects: ClassVar[models.Manager["UsedAssertion"]] = models.Manager()
+
+    class Meta:
+        """What makes it unique, and what it is forgotten by."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["application", "digest"], name="identity_assertion_once"
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["expires"], name="identity_assertion_expires")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.application}: {self.digest}"

@@ -64,13 +64,14 @@ def _seed_client(spec: Client) -> None:
         defaults={
             "access_token_format": spec.access_token_format,
             "scopes": None if spec.scopes is None else list(spec.scopes),
+            "jwks": spec.jwks,
         },
     )
 
 
 def _set_secret(application: Any, secret: str) -> None:
     if not secret:
-        # A public client has none: nobody may ever authenticate with the empty one.
+        # A client without one: nobody may ever authenticate with the empty one.
         application.client_secret = secrets.token_urlsafe(32)
     elif not check_password(secret, application.client_secret):
         application.client_secret = secret

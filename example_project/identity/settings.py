@@ -94,7 +94,12 @@ LOGGING = {
 }
 
 _GRANT_TYPES = ["authorization_code", "client_credentials", "refresh_token"]
-_CLIENT_AUTHENTICATION = ["client_secret_basic", "client_secret_post", "none"]
+_CLIENT_AUTHENTICATION = [
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+    "none",
+]
 
 OAUTH2_PROVIDER = {
     "OIDC_ENABLED": True,

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final, Literal, Self, TypeVar, get_args
 
+from identity.client_keys import ClientKeyError, client_keys
+
 __all__ = [
     "AccessTokenFormat",
     "Client",
@@ -67,7 +69,10 @@ class Client:
     """An application that asks for tokens.
 
     `scopes` limits what it may ask for; None means everything that suits its grant.
-    `skip_consent` spares its users the consent page.
+    `skip_consent` spares its users the consent page. A confidential client has a
+    `client_secret`, or `jwks`: the JWK Set of its public keys, with which it signs
+    assertions (`private_key_jwt`, RFC 7523). The origins of a public client's
+    `redirect_uris` may read answers by script.
     """
 
     client_id: str
@@ -80,6 +85,7 @@ class Client:
     access_token_format: AccessTokenFormat = "jwt"
     scopes: Sequence[str] | None = None
     skip_consent: bool = False
+    jwks: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _require_text(self, optional=("client_secret", "name"))
@@ -90,11 +96,12 @@ class Client:
             _freeze_words(self, name)
         if not isinstance(self.skip_consent, bool):
             raise SpecError(f"{self.client_id}: skip_consent must be true or false.")
-        if (self.type == "confidential") != bool(self.client_secret):
+        if (self.type == "confidential") != bool(self.client_secret or self.jwks):
             raise SpecError(
-                f"{self.client_id}: confidential clients have a client_secret, "
-                "public ones have none."
+                f"{self.client_id}: confidential clients have a client_secret or "
+                "jwks, public ones have none."
             )
+        _require_keys(self)
         if self.grant == "client_credentials" and self.type == "public":
             raise SpecError(
                 f"{self.client_id}: a public client has no credentials to use "
@@ -161,6 +168,17 @@ def _require_text(item: User | Client, *, optional: Sequence[str]) -> None:
 def _require_choice(item: Client, name: str, choices: Sequence[str]) -> None:
     if getattr(item, name) not in choices:
         raise SpecError(f"{item.client_id}: {name} must be {' or '.join(choices)}.")
+
+
+def _require_keys(item: Client) -> None:
+    if item.jwks is None:
+        return
+    if item.client_secret:
+        raise SpecError(f"{item.client_id}: jwks and client_secret exclude each other.")
+    try:
+        client_keys(item.jwks)
+    except ClientKeyError as error:
+        raise SpecError(f"{item.client_id}: {error}") from error
 
 
 def _freeze_words(item: Client, name: str) -> None:

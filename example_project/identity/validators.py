@@ -14,6 +14,7 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidRequestError
 
 from identity import environment
+from identity.assertions import ASSERTION_TYPE, client_of
 from identity.tokens import id_token_claims, subject_for
 
 __all__ = ["SESSION_USER", "IdentityValidator", "accept_audience"]
@@ -38,6 +39,36 @@ def accept_audience(request_uri: str, audiences: list[str]) -> bool:
 
 class IdentityValidator(OAuth2Validator):
     """The toolkit's validator: stricter on PKCE, and it answers `prompt=none`."""
+
+    def client_authentication_required(
+        self, request: Any, *args: Any, **kwargs: Any
+    ) -> bool:
+        """Look at an assertion wherever there is one."""
+        if _assertion(request) is not None:
+            return True
+        required: bool = super().client_authentication_required(
+            request, *args, **kwargs
+        )
+        return required
+
+    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Know clients by their signature too, and by one way alone.
+
+        RFC 6749 section 2.3: a client must not use more than one in a request.
+        """
+        assertion = _assertion(request)
+        if assertion is None:
+            known: bool = super().authenticate_client(request, *args, **kwargs)
+            return known
+        if self._extract_basic_auth(request) or getattr(request, "client_secret", None):
+            return False
+        if getattr(request, "client_assertion_type", None) != ASSERTION_TYPE:
+            return False
+        client = client_of(assertion)
+        if client is None or request.client_id not in {None, "", client.client_id}:
+            return False
+        request.client = client
+        return True
 
     def get_additional_claims(self) -> dict[str, Callable[[Any], Any]]:
         """Return the claims about a user; scopes decide which of them are given."""
@@ -183,3 +214,8 @@ class IdentityValidator(OAuth2Validator):
     @staticmethod
     def _session_user(request: Any) -> Any:
         return request.headers.get(SESSION_USER)
+
+
+def _assertion(request: Any) -> str | None:
+    value = getattr(request, "client_assertion", None)
+    return None if value is None else str(value)

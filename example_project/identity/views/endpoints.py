@@ -15,8 +15,10 @@ from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.common import Request
 
 from identity import environment
+from identity.client_keys import ALGORITHMS
 from identity.tokens import subject_for
 from identity.views.base import Endpoint, error_document
+from identity.views.cross_origin import CrossOriginEndpoint
 
 __all__ = [
     "DiscoveryView",
@@ -31,6 +33,8 @@ __all__ = [
 GRANT_TYPES: Final = ("authorization_code", "client_credentials", "refresh_token")
 TOKEN_PARAMETERS: Final = (
     "grant_type",
+    "client_assertion",
+    "client_assertion_type",
     "client_id",
     "client_secret",
     "code",
@@ -40,9 +44,14 @@ TOKEN_PARAMETERS: Final = (
     "resource",
     "scope",
 )
+#: With which clients may sign their assertions, wherever they authenticate.
+ASSERTION_ALGORITHMS: Final = {
+    f"{endpoint}_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS)
+    for endpoint in ("token", "introspection", "revocation")
+}
 
 
-class TokenView(Endpoint, toolkit.TokenView):
+class TokenView(CrossOriginEndpoint, toolkit.TokenView):
     """Issue tokens for three grants (RFC 6749 section 3.2)."""
 
     http_method_names = ["post", "options"]
@@ -75,7 +84,7 @@ class RevocationView(Endpoint, toolkit.RevokeTokenView):
     http_method_names = ["post", "options"]
 
 
-class UserInfoView(Endpoint, toolkit.UserInfoView):
+class UserInfoView(CrossOriginEndpoint, toolkit.UserInfoView):
     """Say who the token's user is (OpenID Connect Core section 5.3)."""
 
 
@@ -109,28 +118,40 @@ class IntrospectionView(Endpoint, OAuthLibMixin):
         return bool(client.client_type == client.CLIENT_CONFIDENTIAL)
 
 
-class DiscoveryView(Endpoint, toolkit.ConnectDiscoveryInfoView):
+class DiscoveryView(CrossOriginEndpoint, toolkit.ConnectDiscoveryInfoView):
     """Say where everything is (OpenID Connect Discovery section 4)."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Add what the toolkit leaves out, and leave out what it cannot do here."""
         response: HttpResponse = super().get(request, *args, **kwargs)
-        document = json.loads(response.content) | {
+        document = json.loads(response.content)
+        methods = document["token_endpoint_auth_methods_supported"]
+        document |= {
             "id_token_signing_alg_values_supported": ["RS256"],
             "grant_types_supported": list(GRANT_TYPES),
+            "response_modes_supported": ["query"],
             "prompt_values_supported": ["none", "login", "consent"],
             "introspection_endpoint": self._get_endpoint_url(request, "introspect"),
+            "introspection_endpoint_auth_methods_supported": methods,
             "revocation_endpoint": self._get_endpoint_url(request, "revoke-token"),
+            "revocation_endpoint_auth_methods_supported": methods,
         }
+        response.content = json.dumps(document | ASSERTION_ALGORITHMS)
+        return response
+
+
+class MetadataView(CrossOriginEndpoint, toolkit.OAuthServerMetadataView):
+    """Say where everything is (RFC 8414)."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Add what clients that sign have to know (section 2)."""
+        response: HttpResponse = super().get(request, *args, **kwargs)
+        document = json.loads(response.content) | ASSERTION_ALGORITHMS
         response.content = json.dumps(document)
         return response
 
 
-class MetadataView(Endpoint, toolkit.OAuthServerMetadataView):
-    """Say where everything is (RFC 8414)."""
-
-
-class JwksView(Endpoint, toolkit.JwksInfoView):
+class JwksView(CrossOriginEndpoint, toolkit.JwksInfoView):
     """Give the public keys (RFC 7517)."""
 
 

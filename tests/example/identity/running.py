@@ -21,6 +21,7 @@ import requests
 from demo.guardian import Guardian
 from identity import environment as names
 from identity.spec import Client, Spec, User
+from tests.jose.minting import public_jwk
 
 __all__ = ["CALLBACK", "SPEC", "Provider", "run_command", "running_provider"]
 
@@ -65,6 +66,17 @@ SPEC: Final = Spec(
             client_secret="reader-secret",
             grant="client_credentials",
             scopes=("ledger:read",),
+        ),
+        Client(
+            "signer",
+            grant="client_credentials",
+            jwks={"keys": [public_jwk("P-256"), public_jwk("RSA")]},
+        ),
+        Client(
+            "signing-server",
+            redirect_uris=(CALLBACK,),
+            jwks={"keys": [public_jwk("Ed25519", kid=None)]},
+            skip_consent=True,
         ),
     ),
 )

@@ -9,9 +9,26 @@ import pytest
 from identity.spec import Client, Spec, SpecError, User, subject_of
 from tests.example.identity.browsing import Browser, Proof
 from tests.example.identity.running import SPEC, Provider, run_command
+from tests.jose.minting import public_jwk
 
 USER = {"username": "ada", "password": "p"}
 CLIENT = {"client_id": "c", "client_secret": "s"}
+KEY = public_jwk("P-256")
+SIGNER = {"client_id": "c", "jwks": {"keys": [KEY]}}
+BAD_KEYS: tuple[tuple[str, Any, str], ...] = (
+    ("no-set", [KEY], "must be an object"),
+    ("no-keys", {"keys": []}, "list of keys"),
+    ("no-key", {"keys": ["key"]}, "public key alone"),
+    ("private-key", {"keys": [KEY | {"d": "AQ"}]}, "public key alone"),
+    ("shared-secret", {"keys": [{"kty": "oct", "k": "AQ"}]}, "public key alone"),
+    ("kind", {"keys": [KEY | {"kty": "what"}]}, "must be for RS256, ES256"),
+    ("curve", {"keys": [KEY | {"crv": "secp256k1"}]}, "must be for RS256, ES256"),
+    ("algorithm", {"keys": [KEY | {"alg": "RS256"}]}, "must be for RS256, ES256"),
+    ("point", {"keys": [KEY | {"x": "AQ"}]}, "cannot be read"),
+    ("weak", {"keys": [public_jwk("RSA-1024")]}, "2048 bits"),
+    ("names", {"keys": [KEY, public_jwk("RSA", kid="P-256")]}, "kid of its own"),
+    ("no-name", {"keys": [KEY, public_jwk("RSA", kid=None)]}, "kid of its own"),
+)
 
 
 def test_specification_survives_json() -> None:
@@ -61,6 +78,16 @@ def test_subject_follows_from_the_name() -> None:
         ),
         pytest.param(
             {"clients": [CLIENT | {"type": "public"}]}, "public ones", id="public"
+        ),
+        pytest.param(
+            {"clients": [SIGNER | {"type": "public"}]}, "public ones", id="public-key"
+        ),
+        pytest.param(
+            {"clients": [SIGNER | CLIENT]}, "exclude each other", id="key-and-secret"
+        ),
+        *(
+            pytest.param({"clients": [SIGNER | {"jwks": jwks}]}, message, id=name)
+            for name, jwks, message in BAD_KEYS
         ),
         pytest.param({"clients": [{"client_id": "c"}]}, "client_secret", id="secret"),
         pytest.param(
