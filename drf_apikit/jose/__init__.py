@@ -9,7 +9,7 @@ from drf_apikit.jose.compact import CompactToken, parse_compact
 from drf_apikit.jose.errors import KeySetError, Reason, TokenError
 from drf_apikit.jose.keys import KeySet, VerificationKey, parse_key_set
 from drf_apikit.jose.profiles import PROFILES, TokenProfile, profile_of
-from drf_apikit.jose.verifier import Policy, verify
+from drf_apikit.jose.verifier import Policy, Rules, verify
 
 __all__ = [
     "PROFILES",
@@ -18,6 +18,7 @@ __all__ = [
     "KeySetError",
     "Policy",
     "Reason",
+    "Rules",
     "TokenError",
     "TokenProfile",
     "VerificationKey",

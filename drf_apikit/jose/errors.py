@@ -44,6 +44,8 @@ class Reason(enum.StrEnum):
     CONFIRMATION = "confirmation"
     #: A valid token of somebody who is nobody here, or is inactive.
     SUBJECT = "subject"
+    #: Of another login than it came with, or for another access token.
+    BINDING = "binding"
 
 
 class TokenError(Exception):

@@ -2,31 +2,51 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from drf_apikit.jose.algorithms import verify_signature
-from drf_apikit.jose.claims import ClaimRules, check_claims
 from drf_apikit.jose.compact import CompactToken
 from drf_apikit.jose.errors import Reason, TokenError
 from drf_apikit.jose.keys import MAX_KID, KeySet
 
-__all__ = ["Policy", "verify"]
+__all__ = ["Policy", "Rules", "verify"]
 
 #: Extensions that change what is signed or how (RFC 7515 section 4.1.11,
 #: RFC 7797, RFC 7516 section 4.1.3): none is understood, so all are refused.
 _REFUSED_MEMBERS: Final = ("crit", "b64", "zip")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What one issuer's access tokens must be like."""
+class Rules(Protocol):
+    """What tokens of one kind must say."""
 
-    claims: ClaimRules
+    @property
+    def types(self) -> frozenset[str | None]:
+        """The values of `typ`, as `TokenProfile` has them."""
+        ...
+
+    def check(self, claims: Mapping[str, Any], now: float) -> None:
+        """Refuse a token whose claims break a rule.
+
+        Raises:
+            TokenError: with the reason of the first rule that is broken.
+
+        """
+        ...
+
+
+R_co = TypeVar("R_co", bound=Rules, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(Generic[R_co]):
+    """What tokens of one kind of one issuer must be like."""
+
+    claims: R_co
     algorithms: frozenset[str]
 
 
 def verify(
-    token: CompactToken, keys: KeySet, policy: Policy, now: float
+    token: CompactToken, keys: KeySet, policy: Policy[Rules], now: float
 ) -> Mapping[str, Any]:
     """Verify a token and return its claims.
 
@@ -43,18 +63,20 @@ def verify(
         algorithm, key.public_key, token.signing_input, token.signature
     ):
         raise TokenError(Reason.SIGNATURE, "does not verify")
-    check_claims(token.payload, policy.claims, now)
+    policy.claims.check(token.payload, now)
     return token.payload
 
 
-def _check_header(header: Mapping[str, Any], policy: Policy) -> tuple[str, str | None]:
+def _check_header(
+    header: Mapping[str, Any], policy: Policy[Rules]
+) -> tuple[str, str | None]:
     for member in _REFUSED_MEMBERS:
         if member in header:
             raise TokenError(Reason.HEADER, f"{member} is not supported")
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in policy.algorithms:
         raise TokenError(Reason.ALGORITHM, "not in the allow-list")
-    if not _is_access_token(header, policy.claims.profile.types):
+    if not _is_of_kind(header, policy.claims.types):
         raise TokenError(Reason.TYPE, "typ is of another kind of token")
     kid = header.get("kid")
     if "kid" in header and not (isinstance(kid, str) and len(kid) <= MAX_KID):
@@ -62,7 +84,7 @@ def _check_header(header: Mapping[str, Any], policy: Policy) -> tuple[str, str |
     return algorithm, kid
 
 
-def _is_access_token(header: Mapping[str, Any], types: frozenset[str | None]) -> bool:
+def _is_of_kind(header: Mapping[str, Any], types: frozenset[str | None]) -> bool:
     """RFC 7515 section 4.1.9: a media type, so without regard to case."""
     if "typ" not in header:
         return None in types

@@ -22,7 +22,7 @@ from drf_apikit.jose.claims import ClaimRules, check_claims
 from drf_apikit.jose.profiles import RFC9068
 from drf_apikit.oidc.jwks import KeyStore
 
-__all__ = ["Issuer", "KeySource", "find_issuer", "trusted_issuers"]
+__all__ = ["Issuer", "KeySource", "find_issuer", "judged", "trusted_issuers"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,32 @@ class KeySource(Protocol):
         ...
 
 
+def judged(
+    source: KeySource, token: CompactToken, judge: Callable[[KeySet], Mapping[str, Any]]
+) -> tuple[Mapping[str, Any], KeySet]:
+    """Judge a token by the keys of its issuer; give what comes of it, and the keys.
+
+    A key that nobody has seen makes the issuer's keys be looked at again, since it
+    may have rotated them.
+
+    Raises:
+        TokenError: the token is refused.
+        KeysUnavailableError: it cannot be judged.
+
+    """
+    keys = source.keys()
+    try:
+        return judge(keys), keys
+    except TokenError as error:
+        kid = token.header.get("kid")
+        if error.reason not in (_OF_KEY if kid is None else _OF_KID):
+            raise
+        newer = source.refreshed(kid)
+        if newer is keys:
+            raise
+    return judge(newer), newer
+
+
 @dataclass(frozen=True, slots=True)
 class _StaticKeys:
     """Keys that the settings give."""
@@ -74,7 +100,7 @@ class Issuer:
 
     name: str
     settings: IssuerSettings
-    policy: Policy
+    policy: Policy[ClaimRules]
     source: KeySource
 
     def verify(
@@ -82,25 +108,14 @@ class Issuer:
     ) -> tuple[Mapping[str, Any], KeySet]:
         """Verify a token of this issuer; give its claims and the keys then.
 
-        `now` is in seconds since the epoch. A key that nobody has seen makes the
-        issuer's keys be looked at again, since it may have rotated them.
+        `now` is in seconds since the epoch.
 
         Raises:
             TokenError: the token is refused.
             KeysUnavailableError: it cannot be judged.
 
         """
-        keys = self.source.keys()
-        try:
-            return self._verify(token, keys, now), keys
-        except TokenError as error:
-            kid = token.header.get("kid")
-            if error.reason not in (_OF_KEY if kid is None else _OF_KID):
-                raise
-            newer = self.source.refreshed(kid)
-            if newer is keys:
-                raise
-        return self._verify(token, newer, now), newer
+        return judged(self.source, token, lambda keys: self._verify(token, keys, now))
 
     def _verify(
         self, token: CompactToken, keys: KeySet, now: float

@@ -19,6 +19,7 @@ from drf_apikit.jose import (
     verify,
 )
 from drf_apikit.jose.algorithms import ALGORITHMS
+from drf_apikit.jose.claims import ClaimRules
 from tests.jose.minting import (
     CLAIMS,
     HEADER,
@@ -37,11 +38,13 @@ from tests.jose.minting import (
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-def check(token: str, keys: KeySet = KEYS, policy: Policy = POLICY) -> Any:
+def check(token: str, keys: KeySet = KEYS, policy: Policy[ClaimRules] = POLICY) -> Any:
     return verify(parse_compact(token), keys, policy, NOW)
 
 
-def refusal(token: str, keys: KeySet = KEYS, policy: Policy = POLICY) -> Reason:
+def refusal(
+    token: str, keys: KeySet = KEYS, policy: Policy[ClaimRules] = POLICY
+) -> Reason:
     with pytest.raises(TokenError) as refused:
         check(token, keys, policy)
     return refused.value.reason

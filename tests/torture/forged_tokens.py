@@ -49,7 +49,7 @@ class _Draft:
 
     header: dict[str, Any]
     claims: dict[str, Any]
-    policy: Policy
+    policy: Policy[ClaimRules]
     jwks: Sequence[Any] = field(default_factory=lambda: JWKS)
     algorithm: str = "ES256"
     kind: str = "P-256"

@@ -18,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.registry import HeaderParameter
 
 from drf_apikit.jose import Policy
+from drf_apikit.jose.claims import ClaimRules
 from tests.jose.minting import NOW, base64url
 
 __all__ = ["WRONG", "Input", "faults"]
@@ -37,7 +38,7 @@ class Input:
 
     token: str
     jwks: Sequence[Any]
-    policy: Policy
+    policy: Policy[ClaimRules]
     is_good: bool = False
 
 
@@ -146,7 +147,7 @@ def _bare(key: Members) -> dict[str, Any]:
     return members
 
 
-def _validate(found: Members, policy: Policy) -> None:
+def _validate(found: Members, policy: Policy[ClaimRules]) -> None:
     rules, claims = policy.claims, dict(found)
     names = ("exp", "iat", *rules.profile.required, rules.profile.subject)
     wanted: dict[str, Any] = {name: {"essential": True} for name in names}
@@ -216,7 +217,7 @@ def _strictly(segment: str) -> dict[str, Any]:
     return found
 
 
-def _is_access(header: Members, claims: Members, policy: Policy) -> bool:
+def _is_access(header: Members, claims: Members, policy: Policy[ClaimRules]) -> bool:
     types, values = _KINDS[policy.claims.profile.name]
     typ = header.get("typ")
     named = None if typ is None else str(typ).lower().removeprefix("application/")
@@ -225,7 +226,7 @@ def _is_access(header: Members, claims: Members, policy: Policy) -> bool:
     return all(claims.get(name) == value for name, value in values.items())
 
 
-def _fits(claims: Members, policy: Policy) -> bool:
+def _fits(claims: Members, policy: Policy[ClaimRules]) -> bool:
     """Tell whether names, dates and limits are as the policy has them."""
     rules = policy.claims
     clients = [claims[name] for name in rules.profile.clients if name in claims]
