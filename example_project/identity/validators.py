@@ -17,12 +17,13 @@ from identity import environment
 from identity.assertions import ASSERTION_TYPE, client_of
 from identity.tokens import id_token_claims, subject_for
 
-__all__ = ["SESSION_USER", "IdentityValidator", "accept_audience"]
+__all__ = ["SESSION_USER", "IdentityValidator", "accept_audience", "signed_in_within"]
 
 SESSION_USER = "identity.session_user"
 """Where the authorization view puts the signed-in user among the headers."""
 
 CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+SECONDS = re.compile(r"[0-9]{1,9}")
 CLIENT_ID_LENGTH = 255
 NONCE_LENGTH = 255
 
@@ -35,6 +36,18 @@ def accept_audience(request_uri: str, audiences: list[str]) -> bool:
     """
     del request_uri, audiences
     return True
+
+
+def signed_in_within(user: Any, max_age: str | None) -> bool:
+    """Say whether a person gave the password less than `max_age` seconds ago.
+
+    What is no number asks for nothing; who has not signed in is asked anyway
+    (OpenID Connect Core section 3.1.2.1).
+    """
+    if not max_age or not SECONDS.fullmatch(max_age) or user.is_anonymous:
+        return True
+    age: float = (timezone.now() - user.last_login).total_seconds()
+    return age <= int(max_age)
 
 
 class IdentityValidator(OAuth2Validator):
@@ -153,7 +166,9 @@ class IdentityValidator(OAuth2Validator):
     def validate_silent_login(self, request: Any) -> bool:
         """Say whether `prompt=none` finds somebody signed in."""
         user = self._session_user(request)
-        return user is not None and user.is_authenticated
+        if user is None or not user.is_authenticated:
+            return False
+        return signed_in_within(user, getattr(request, "max_age", None))
 
     def validate_silent_authorization(self, request: Any) -> bool:
         """Say whether this user has allowed these scopes before."""

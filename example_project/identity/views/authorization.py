@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from oauth2_provider.exceptions import OAuthToolkitError
 from oauth2_provider.models import get_application_model
 from oauth2_provider.views import AuthorizationView as ToolkitAuthorizationView
 from oauthlib.openid.connect.core.exceptions import ConsentRequired
 
 from identity import environment
-from identity.validators import SESSION_USER
+from identity.validators import SESSION_USER, signed_in_within
 from identity.views.base import Page, error_page
 
 __all__ = ["AuthorizationView"]
@@ -32,6 +33,17 @@ class AuthorizationView(Page, ToolkitAuthorizationView):
         parameters: Any = request.GET.copy()
         parameters["approval_prompt"] = "force" if "consent" in self.prompt else "auto"
         request.GET = parameters
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Ask for the password again when the last time was too long ago."""
+        max_age = request.GET.get("max_age", "")
+        if not signed_in_within(request.user, max_age) and "none" not in self.prompt:
+            parameters: Any = request.GET.copy()
+            del parameters["max_age"]
+            parameters["prompt"] = " ".join(sorted(self.prompt | {"login"}))
+            return redirect(f"{request.path}?{parameters.urlencode()}")
+        response: HttpResponse = super().get(request, *args, **kwargs)
+        return response
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Go on with the form, unless somebody changed its client."""

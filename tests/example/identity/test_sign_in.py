@@ -134,6 +134,24 @@ def test_prompt_login_asks_again(browser: Browser) -> None:
     assert "You are signed in as <strong>ada</strong>" in page.text
 
 
+def test_max_age_asks_again_when_it_is_over(browser: Browser) -> None:
+    sign_in(browser.provider, browser, "web")
+    url = browser.authorization_url("web", Proof(), max_age=0)
+    page = browser.open(url)
+    assert urlsplit(page.url).path == "/login/"
+    assert "code" in answer_of(browser.sign_in(page, "ada"))
+    silent = browser.authorization_url("web", Proof(), max_age=0, prompt="none")
+    assert answer_of(browser.open(silent))["error"] == "login_required"
+
+
+@pytest.mark.parametrize("max_age", ["3600", "", "soon", "-1", "9" * 30])
+def test_max_age_that_is_not_over_asks_nothing(browser: Browser, max_age: str) -> None:
+    sign_in(browser.provider, browser, "web")
+    for prompt in (None, "none"):
+        url = browser.authorization_url("web", Proof(), max_age=max_age, prompt=prompt)
+        assert "code" in answer_of(browser.open(url))
+
+
 @pytest.mark.parametrize(
     ("parameters", "error"),
     [
