@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ class Provider:
     answers: dict[str, Answer] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    #: Of each POST.
+    bodies: list[bytes] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     #: Those that ask it, to be waited for at its end.
     stores: list[KeyStore] = field(default_factory=list)
@@ -102,7 +105,7 @@ def as_text(status: int, text: str, headers: Mapping[str, str] | None = None) ->
 
 
 @contextmanager
-def serving() -> Iterator[Provider]:
+def serving(context: ssl.SSLContext | None = None) -> Iterator[Provider]:
     """Serve on a free port of 127.0.0.1, with one good key to begin with."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -115,11 +118,23 @@ def serving() -> Iterator[Provider]:
                 # The client has gone, as it should after a time.
                 self.close_connection = True
 
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            provider.bodies.append(self.rfile.read(length))
+            self.do_GET()
+
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        provider = Provider(f"http://127.0.0.1:{server.server_port}")
+        scheme = "http"
+        if context is not None:
+            scheme = "https"
+            # The threads that answer shake hands, so that nobody waits for another.
+            server.socket = context.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        provider = Provider(f"{scheme}://127.0.0.1:{server.server_port}")
         provider.publish(public_jwk("P-256"))
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

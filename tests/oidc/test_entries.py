@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from drf_apikit.conf import IssuerSettings
 from drf_apikit.jose import parse_key_set
-from drf_apikit.oidc.entries import SKEW, Entry, load_entry
+from drf_apikit.oidc.entries import SKEW, Entry, fetch_entry, load_entry
+from drf_apikit.oidc.transport import Reply
 from tests.jose.minting import public_jwk
 
 NOW = 1_800_000_000.0
@@ -92,3 +94,26 @@ def test_the_same_keys_are_the_very_same_object() -> None:
 def test_rubbish_is_no_entry(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         load_entry(text, NOW)
+
+
+#: The proxies with which the transport below was called.
+PROXIES: list[Any] = []
+
+
+def noting(_method: str, _url: str, **options: Any) -> Reply:
+    """Be a transport that remembers."""
+    PROXIES.append(options["proxies"])
+    return Reply(200, {}, json.dumps(DOCUMENT).encode())
+
+
+@pytest.mark.parametrize("proxies", [None, {"https": "http://proxy.example:3128"}])
+def test_keys_come_through_the_proxies_of_the_settings(
+    settings: Settings, proxies: Any
+) -> None:
+    path = f"{__name__}.{noting.__name__}"
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": path, "PROXIES": proxies}}
+    PROXIES.clear()
+    where = IssuerSettings(jwks_uri="https://id.example/keys")
+    found = fetch_entry("https://id.example", where, None, NOW)
+    assert found.document == DOCUMENT
+    assert [proxies] == PROXIES

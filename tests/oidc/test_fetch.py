@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from drf_apikit.oidc.fetch import MAX_SIZE, Document, FetchError, check_url, fetch_json
+from drf_apikit.oidc.fetch import (
+    MAX_SIZE,
+    Document,
+    FetchError,
+    ask,
+    check_url,
+    fetch_json,
+    parse_object,
+)
 from drf_apikit.oidc.fetch import fetch as fetch_document
 from drf_apikit.oidc.transport import Reply
 from tests.databases import in_threads
@@ -120,7 +128,8 @@ def test_a_compressed_document_is_an_error(provider: Provider) -> None:
     ],
 )
 def test_a_large_document_is_an_error(provider: Provider, answer: Answer) -> None:
-    assert f"more than {MAX_SIZE} octets" in failure(provider, answer)
+    told = f"answered 200 with more than {MAX_SIZE} octets"
+    assert told in failure(provider, answer)
 
 
 @pytest.mark.parametrize(
@@ -355,6 +364,124 @@ def test_whatever_it_does_wrong_is_an_error(own: list[Any], given: Any) -> None:
     own[0] = given
     with pytest.raises(FetchError):
         fetch_document("https://id.example/", timeout=7)
+
+
+def asked(provider: Provider, answer: Answer, timeout: float = 2) -> Reply:
+    provider.answers["/x"] = answer
+    return ask(
+        "POST",
+        f"{provider.url}/x",
+        headers={"X-A": "b"},
+        body=b"c=d",
+        timeout=timeout,
+        allow_loopback_http=True,
+    )
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 429, 503])
+def test_who_asks_has_an_answer_of_any_status(provider: Provider, status: int) -> None:
+    text = "" if status == 204 else "<html>"
+    reply = asked(provider, as_text(status, text, {"Retry-After": "7"}))
+    assert (reply.status, reply.body) == (status, text.encode())
+    assert reply.header("retry-after") == "7"
+    assert provider.bodies == [b"c=d"]
+    assert provider.headers[0]["X-A"] == "b"
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_an_answer_of_any_status_has_a_size(provider: Provider, status: int) -> None:
+    told = f"answered {status} with more than {MAX_SIZE} octets"
+    with pytest.raises(FetchError, match=told):
+        asked(provider, as_text(status, "x" * (MAX_SIZE + 1)))
+
+
+def test_who_asks_does_not_wait_for_ever(provider: Provider) -> None:
+    def silence(_: BaseHTTPRequestHandler) -> None:
+        provider.stopped.wait(10)
+
+    with pytest.raises(FetchError, match="TimeoutError"):
+        asked(provider, silence, timeout=0.1)
+
+
+@pytest.mark.parametrize("url", ["http://id.example/", "https://", "/x"])
+def test_what_may_not_be_asked_is_sent_nothing(own: list[Any], url: str) -> None:
+    own[0] = AssertionError()
+    with pytest.raises(FetchError, match=r"not https|not a URL"):
+        ask("POST", url, headers={}, timeout=7)
+
+
+#: What the transport below was called with.
+CALLS: list[tuple[tuple[str, ...], dict[str, Any]]] = []
+
+
+def noting(*arguments: str, **options: Any) -> Reply:
+    """Be a transport that remembers."""
+    CALLS.append((arguments, options))
+    return Reply(200, {}, b"{}")
+
+
+def test_a_transport_is_told_all_there_is_to_know(settings: Any) -> None:
+    path = f"{__name__}.{noting.__name__}"
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": path}}
+    CALLS.clear()
+    headers, proxies = {"A": "b"}, {"https": "http://proxy.example"}
+    ask(
+        "PUT", "https://x.test/", headers=headers, body=b"c", timeout=3, proxies=proxies
+    )
+    fetch_json("https://x.test/", timeout=3, headers=headers, proxies=proxies)
+    common = {"timeout": 3, "max_size": MAX_SIZE, "proxies": proxies}
+    accepting = {"Accept": "application/json", **headers}
+    first, second = CALLS
+    assert first == (
+        ("PUT", "https://x.test/"),
+        {"headers": headers, "body": b"c", **common},
+    )
+    assert second == (
+        ("GET", "https://x.test/"),
+        {"headers": accepting, "body": None, **common},
+    )
+
+
+@pytest.mark.compliance("RFC 6749", "3.2")
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "a": 1}',
+        '{"a": 1, "\\u0061": 2}',
+        '{"b": [{"a": 1, "a": 2}]}',
+        '{"a": "\\ud800"}',
+        '{"\\udfff": 1}',
+        '{"a": Infinity}',
+        '{"a": 1e999}',
+        "\ufeff{}",
+        "{} {}",
+        "{'a': 1}",
+        "",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+    ],
+    ids=lambda text: ascii(text)[:24],
+)
+def test_only_strict_json_is_read(text: str) -> None:
+    with pytest.raises(FetchError, match=r"^no strict JSON$"):
+        parse_object(text.encode())
+
+
+@pytest.mark.parametrize("text", ["[]", '"a"', "1", "null", "true", "1.5"])
+def test_only_an_object_is_read(text: str) -> None:
+    with pytest.raises(FetchError, match=r"^no JSON object$"):
+        parse_object(text.encode())
+
+
+def test_bytes_that_are_no_utf_8_are_not_read() -> None:
+    with pytest.raises(FetchError, match=r"^no strict JSON$"):
+        parse_object('{"a": "é"}'.encode("latin-1"))
+
+
+def test_an_object_is_read_as_it_is() -> None:
+    text = '{"é": ["\\u00e9", 1, 1.5, null, true, {}], "\\ud83d\\ude00": "x"}'
+    expected = {"é": ["é", 1, 1.5, None, True, {}], "\U0001f600": "x"}
+    assert parse_object(text.encode()) == expected
 
 
 #: Lets a transport that hangs go.

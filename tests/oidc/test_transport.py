@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from drf_apikit.oidc.transport import Reply, send
-from tests.oidc.provider import Answer, Provider, as_json, as_text
+from tests.oidc.provider import Answer, Provider, as_json, as_text, serving
+from tests.oidc.tls import HOST, Proxy, certify, proxying
 
 #: Octets.
 MOST = 1000
@@ -138,6 +139,156 @@ def test_without_an_answer_to_the_handshake_there_is_none() -> None:
             # All of the greeting, and then the end.
             while connection.recv(4096):
                 pass
+
+
+def test_a_body_is_sent_with_its_headers(provider: Provider) -> None:
+    provider.answers["/x"] = as_json({})
+    sent = {"Content-Type": "text/x", "Authorization": "Basic eDp5", "Accept": "a/b"}
+    reply = send(
+        "POST",
+        f"{provider.url}/x",
+        headers=sent,
+        body=b"a=b&\xff",
+        timeout=10,
+        max_size=MOST,
+    )
+    assert reply.body == b"{}"
+    assert provider.bodies == [b"a=b&\xff"]
+    (got,) = provider.headers
+    assert {name: got[name] for name in sent} == sent
+    assert got["Accept-Encoding"] == "identity"
+    assert got["Content-Length"] == "5"
+
+
+def test_nobody_can_ask_for_what_is_compressed(provider: Provider) -> None:
+    provider.answers["/x"] = as_json({})
+    get(f"{provider.url}/x", headers={"Accept-Encoding": "gzip"})
+    assert provider.headers[0]["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_what_is_posted_goes_nowhere_else(provider: Provider, status: int) -> None:
+    elsewhere = {"Location": f"{provider.url}/y"}
+    provider.answers["/x"] = as_text(status, "", elsewhere)
+    url = f"{provider.url}/x"
+    found = send("POST", url, headers={}, body=b"a", timeout=10, max_size=MOST)
+    assert (found.status, found.header("location")) == (status, f"{provider.url}/y")
+    assert provider.requests == ["/x"]
+
+
+def test_what_is_posted_is_sent_once_whatever_happens(provider: Provider) -> None:
+    def drop(handler: BaseHTTPRequestHandler) -> None:
+        handler.connection.shutdown(socket.SHUT_RDWR)
+
+    provider.answers["/x"] = drop
+    url = f"{provider.url}/x"
+    with pytest.raises(OSError, match="Connection aborted"):
+        send("POST", url, headers={}, body=b"a", timeout=10, max_size=MOST)
+    assert provider.bodies == [b"a"]
+
+
+def test_a_header_is_found_in_any_case() -> None:
+    reply = Reply(200, {"retry-AFTER": "1", "X": "2"})
+    assert reply.header("Retry-After") == "1"
+    assert reply.header("x") == "2"
+    assert reply.header("Y") is None
+
+
+def test_what_is_shown_of_an_answer_has_nothing_of_its_body() -> None:
+    assert "hidden" not in repr(Reply(200, {}, b"hidden"))
+
+
+@pytest.fixture
+def certified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Provider, Path]]:
+    """Serve over TLS; give the file with the certificate, which nobody trusts yet."""
+    names = ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy")
+    for name in (*names, "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    context, certificate = certify(tmp_path)
+    with serving(context) as running:
+        running.answers["/x"] = as_json({"a": 1})
+        yield running, certificate
+
+
+@pytest.fixture
+def trusted(
+    certified: tuple[Provider, Path], monkeypatch: pytest.MonkeyPatch
+) -> Provider:
+    running, certificate = certified
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    return running
+
+
+def test_certificates_of_the_environment_are_trusted(trusted: Provider) -> None:
+    assert get(f"{trusted.url}/x").body == b'{"a": 1}'
+
+
+def test_others_are_not(certified: tuple[Provider, Path]) -> None:
+    running, _ = certified
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        get(f"{running.url}/x")
+    assert running.requests == []
+
+
+@pytest.fixture
+def tunnel(trusted: Provider) -> Iterator[Proxy]:
+    with proxying(int(trusted.url.rpartition(":")[2])) as running:
+        yield running
+
+
+def test_a_given_proxy_leads_to_a_provider(trusted: Provider, tunnel: Proxy) -> None:
+    """And what is sent through it is seen by the provider alone."""
+    reply = send(
+        "POST",
+        f"https://{HOST}/x",
+        headers={"Authorization": "Basic eDp5"},
+        body=b"secret",
+        timeout=10,
+        max_size=MOST,
+        proxies={"https": tunnel.url.replace("//", "//me:mine@")},
+    )
+    assert reply.body == b'{"a": 1}'
+    assert trusted.bodies == [b"secret"]
+    ((line, *fields),) = tunnel.requests
+    assert line.startswith(f"CONNECT {HOST}:443 HTTP/1.".encode())
+    names = dict(field.lower().split(b": ") for field in fields)
+    assert names[b"proxy-authorization"] == b"basic bwu6bwluzq==\r\n"
+    assert b"authorization" not in names
+    assert "Proxy-Authorization" not in trusted.headers[0]
+
+
+def test_a_proxy_of_the_environment_leads_there_too(
+    trusted: Provider, tunnel: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", tunnel.url)
+    assert get(f"https://{HOST}/x").status == 200
+    assert (len(tunnel.requests), trusted.requests) == (1, ["/x"])
+
+
+@pytest.mark.parametrize("given", [{}, {"http": "http://127.0.0.1:1"}], ids=str)
+def test_given_proxies_are_all_that_there_are(
+    trusted: Provider, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    assert get(f"{trusted.url}/x", proxies=given).status == 200
+
+
+def test_a_given_proxy_wins_over_the_environment(
+    tunnel: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "*")
+    assert get(f"https://{HOST}/x", proxies={"https": tunnel.url}).status == 200
+    assert len(tunnel.requests) == 1
+
+
+def test_a_given_proxy_is_not_used_for_this_machine(provider: Provider) -> None:
+    provider.answers["/x"] = as_json({})
+    nowhere = dict.fromkeys(("http", "https"), "http://127.0.0.1:1")
+    assert get(f"{provider.url}/x", proxies=nowhere).status == 200
 
 
 @pytest.fixture
