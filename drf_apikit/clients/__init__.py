@@ -1,1 +1,6 @@
-"""Tokens for calls to other services (RFC 6749 section 4.4)."""
+"""Tokens for calls to other services: the client credentials grant of OAuth."""
+
+from drf_apikit.clients.credentials import ClientCredentials
+from drf_apikit.clients.errors import TokenUnavailableError
+
+__all__ = ["ClientCredentials", "TokenUnavailableError"]

@@ -70,7 +70,7 @@ class SharedValue(Generic[T]):
         self._clock, self._life = clock, math.ceil(patience)
         means = Means(obtain, dump, load, clock, self._life)
         self._errand = Errand(means, SharedLevel(name, cache), self._publish)
-        self._courier = Courier(f"drf_apikit {name}", self._errand.run)
+        self._courier = Courier(name, self._errand.run)
         self.begin_anew()
         _VALUES.add(self)
 
