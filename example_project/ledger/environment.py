@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["caches", "databases", "flag", "issuers", "words"]
+__all__ = ["caches", "databases", "flag", "issuers", "login", "sign_in", "words"]
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -86,3 +86,43 @@ def issuers(*, insecure_http: bool) -> dict[str, Any]:
     if insecure_http:
         config["INSECURE_LOOPBACK_HTTP"] = True
     return {issuer: config}
+
+
+def login(*, insecure_http: bool) -> dict[str, Any]:
+    """Return `LOGIN` for people with browsers: of `OIDC_RP_CLIENT_ID`, or none."""
+    if not os.environ.get("OIDC_RP_CLIENT_ID"):
+        return {}
+    issuer = os.environ.get("OIDC_ISSUER")
+    if not issuer:
+        raise ImproperlyConfigured(
+            "OIDC_RP_CLIENT_ID needs OIDC_ISSUER: the provider at which it is a client."
+        )
+    config: dict[str, Any] = {"ISSUER": issuer}
+    if insecure_http:
+        config["INSECURE_LOOPBACK_HTTP"] = True
+    return config
+
+
+def sign_in(scopes: dict[str, str]) -> dict[str, Any]:
+    """Return what lets Swagger UI sign in: of `SWAGGER_CLIENT_ID`, or nothing."""
+    client_id = os.environ.get("SWAGGER_CLIENT_ID")
+    if not client_id:
+        return {}
+    authorize = os.environ.get("SWAGGER_AUTHORIZE_URL")
+    token = os.environ.get("SWAGGER_TOKEN_URL")
+    if not (authorize and token):
+        raise ImproperlyConfigured(
+            "SWAGGER_CLIENT_ID needs SWAGGER_AUTHORIZE_URL and SWAGGER_TOKEN_URL: the"
+            " provider's endpoints, as its discovery document names them."
+        )
+    return {
+        "OAUTH2_FLOWS": ["authorizationCode"],
+        "OAUTH2_AUTHORIZATION_URL": authorize,
+        "OAUTH2_TOKEN_URL": token,
+        "OAUTH2_SCOPES": scopes,
+        "SWAGGER_UI_OAUTH2_CONFIG": {
+            "clientId": client_id,
+            "scopes": list(scopes),
+            "usePkceWithAuthorizationCodeGrant": True,
+        },
+    }

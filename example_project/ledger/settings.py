@@ -6,6 +6,9 @@
 | `DATABASE_URL` | `postgresql://...`, `mysql://...`; a SQLite file when unset |
 | `REDIS_URL` | shared cache; memory of each process when unset |
 | `OIDC_ISSUER`, `OIDC_AUDIENCE` | whose tokens are accepted, and this API's name |
+| `OIDC_RP_CLIENT_ID`, `OIDC_RP_CLIENT_SECRET` | people log in there: the web page |
+| `SWAGGER_CLIENT_ID` | a public client with PKCE: "Authorize" in the documentation |
+| `SWAGGER_AUTHORIZE_URL`, `SWAGGER_TOKEN_URL` | the provider's endpoints for that |
 | `ALLOWED_HOSTS`, `CSRF_TRUSTED_ORIGINS` | comma separated |
 | `BEHIND_PROXY` | trust `X-Forwarded-Proto` and `X-Forwarded-Host` |
 | `SERVE_STATIC` | serve the admin's and Swagger's files without a web server |
@@ -19,7 +22,15 @@ from typing import Any
 
 from django.utils.crypto import get_random_string
 
-from ledger.environment import caches, databases, flag, issuers, words
+from ledger.environment import (
+    caches,
+    databases,
+    flag,
+    issuers,
+    login,
+    sign_in,
+    words,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -32,6 +43,7 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 
 DATABASES = databases(BASE_DIR)
 CACHES = caches()
+LOGIN = login(insecure_http=INSECURE_HTTP)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -46,6 +58,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_apikit",
     "ledger",
+    "ledger.web",
 ]
 
 MIDDLEWARE = [
@@ -114,6 +127,32 @@ DRF_APIKIT: dict[str, Any] = {
     },
     "AUTHENTICATION": {"ISSUERS": issuers(insecure_http=INSECURE_HTTP)},
 }
+if LOGIN:
+    DRF_APIKIT["LOGIN"] = LOGIN
+    OIDC_RP_CLIENT_ID = os.environ["OIDC_RP_CLIENT_ID"]
+    OIDC_RP_CLIENT_SECRET = os.environ.get("OIDC_RP_CLIENT_SECRET")
+    OIDC_RP_SCOPES = "openid profile email"
+    LOGIN_URL = "oidc_authentication_init"
+    LOGIN_REDIRECT_URL = "/accounts/"
+    LOGOUT_REDIRECT_URL = "/"
+    AUTHENTICATION_BACKENDS = [
+        "drf_apikit.login.backend.OIDCAuthenticationBackend",
+        # The staff's passwords, at the admin site.
+        "django.contrib.auth.backends.ModelBackend",
+    ]
+    _SESSION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index(_SESSION) + 1, "drf_apikit.login.middleware.SessionRefresh"
+    )
+    # A browser with a session uses the API as it does the pages: with all that the
+    # person may do. Scopes limit what people let applications do for them.
+    REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"].append(
+        "rest_framework.authentication.SessionAuthentication"
+    )
+    REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] = ["ledger.permissions.ScopesOfTokens"]
+    REST_FRAMEWORK["DEFAULT_RENDERER_CLASSES"].append(
+        "rest_framework.renderers.BrowsableAPIRenderer"
+    )
 CSRF_FAILURE_VIEW = "drf_apikit.problems.django_handlers.csrf_failure"
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
@@ -125,6 +164,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     # Swagger UI out of the installed package: no outside host.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    **sign_in(
+        {
+            "ledger:read": "See your accounts and transfers",
+            "ledger:write": "Make transfers and change accounts",
+        }
+    ),
 }
 
 LOGGING: dict[str, Any] = {

@@ -6,9 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.staticfiles.views import serve
+from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, re_path
+from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.routers import APIRootView, DefaultRouter
 
 from drf_apikit.problems.django_handlers import (
@@ -23,12 +25,16 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 
 # What is public needs no token, and would refuse a wrong one without this.
 OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": []}
+LOGIN = bool(getattr(settings, "LOGIN", None))
 
 
 class RootView(APIRootView):
     """Accounts and transfers; a token opens them."""
 
-    authentication_classes: Sequence[type[BaseAuthentication]] = ()
+    # Who looks around with a browser sees who is logged in.
+    authentication_classes: Sequence[type[BaseAuthentication]] = (
+        (SessionAuthentication,) if LOGIN else ()
+    )
     permission_classes = ()
 
 
@@ -39,6 +45,23 @@ class Router(DefaultRouter):
     include_format_suffixes = False
 
 
+class SignInRedirectView(TemplateView):
+    """Where the provider sends Swagger UI's window with the code.
+
+    That window has to reach the one that opened it, which the policy of Django's
+    security middleware would cut off.
+    """
+
+    template_name = "ledger/oauth2_redirect.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Run the script of Swagger UI, which hands the code over."""
+        response = super().get(request, *args, **kwargs)
+        response["Cross-Origin-Opener-Policy"] = "unsafe-none"
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+
 router = Router()
 router.register("accounts", AccountViewSet)
 router.register("transfers", TransferViewSet)
@@ -46,11 +69,19 @@ router.register("transfers", TransferViewSet)
 urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(**OPEN), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(**OPEN), name="docs"),
+    path("api/docs/oauth2-redirect.html", SignInRedirectView.as_view()),
     path("api/", include(router.urls)),
     path("problems/", include("drf_apikit.problems.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
 ]
+
+if LOGIN:
+    urlpatterns += [
+        path("oidc/", include("drf_apikit.login.urls")),
+        path("api-auth/", include("drf_apikit.login.browsable_urls")),
+        path("", include("ledger.web.urls")),
+    ]
 
 if getattr(settings, "SERVE_STATIC", False):
     urlpatterns.append(
