@@ -137,8 +137,12 @@ def test_scopes_are_in_the_requirement_since_openapi_3_1(
     assert "x-required-scopes" not in operation(made)
 
 
-def test_a_scheme_of_another_type_has_scopes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in the guide: tools can offer to sign in."""
+@pytest.mark.parametrize("flow", [(), ("authorizationCode",)], ids=repr)
+def test_a_scheme_of_another_type_has_scopes(
+    monkeypatch: pytest.MonkeyPatch, flows: Callable[..., None], flow: tuple[str, ...]
+) -> None:
+    """As in the guide: a project's own comes first, whatever else is set."""
+    flows(*flow)
     registry: Any = OpenApiAuthenticationExtension
     monkeypatch.setattr(registry, "_registry", list(vars(registry)["_registry"]))
 
@@ -156,6 +160,89 @@ def test_a_scheme_of_another_type_has_scopes(monkeypatch: pytest.MonkeyPatch) ->
     assert operation(made)["security"] == [{"openid": ["a"]}, {"openid": ["b"]}]
     assert "x-required-scopes" not in operation(made)
     assert "one of the scopes: a, b" in response(made, "403")["description"]
+
+
+URLS: Final = {
+    "OAUTH2_AUTHORIZATION_URL": f"{ISSUER}/authorize",
+    "OAUTH2_TOKEN_URL": f"{ISSUER}/token",
+    "OAUTH2_SCOPES": {"a": "To do one thing", "b": "To do another"},
+}
+
+
+@pytest.fixture
+def flows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set drf-spectacular's settings of OAuth 2.0."""
+
+    def build(*names: str, **more: Any) -> None:
+        for setting, value in {"OAUTH2_FLOWS": list(names), **URLS, **more}.items():
+            monkeypatch.setattr(spectacular_settings, setting, value)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("declared", "security"),
+    [
+        (["b", "a"], [{"oauth2": ["a", "b"]}, {"bearer": []}]),
+        (any_of("b", "a"), [{"oauth2": ["a"]}, {"oauth2": ["b"]}, {"bearer": []}]),
+        ([], [{"oauth2": []}, {"bearer": []}]),
+    ],
+    ids=repr,
+)
+def test_tools_can_sign_in_where_flows_are_set(
+    flows: Callable[..., None], declared: Any, security: Any
+) -> None:
+    flows("authorizationCode")
+    made = document(Scoped.as_view(required_scopes=declared))
+    flow = {
+        "authorizationUrl": f"{ISSUER}/authorize",
+        "tokenUrl": f"{ISSUER}/token",
+        "scopes": URLS["OAUTH2_SCOPES"],
+    }
+    assert made["components"]["securitySchemes"] == {
+        "oauth2": {"type": "oauth2", "flows": {"authorizationCode": flow}},
+        "bearer": BEARER,
+    }
+    assert operation(made)["security"] == security
+    assert "x-required-scopes" not in operation(made)
+
+
+def test_both_schemes_have_scopes_since_openapi_3_1(
+    flows: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flows("authorizationCode")
+    monkeypatch.setattr(spectacular_settings, "OAS_VERSION", "3.1.0")
+    made = document(Scoped.as_view(required_scopes=["a"]))
+    assert operation(made)["security"] == [{"oauth2": ["a"]}, {"bearer": ["a"]}]
+
+
+def test_other_flows_have_the_urls_that_they_need(flows: Callable[..., None]) -> None:
+    refresh = f"{ISSUER}/refresh"
+    flows(
+        *("clientCredentials", "implicit"),
+        OAUTH2_REFRESH_URL=refresh,
+        OAUTH2_SCOPES=None,
+    )
+    made = document(Scoped.as_view(required_scopes=["a"]))
+    common = {"refreshUrl": refresh, "scopes": {}}
+    assert made["components"]["securitySchemes"]["oauth2"]["flows"] == {
+        "clientCredentials": {"tokenUrl": f"{ISSUER}/token", **common},
+        "implicit": {"authorizationUrl": f"{ISSUER}/authorize", **common},
+    }
+
+
+def test_a_subclass_has_schemes_of_its_own(flows: Callable[..., None]) -> None:
+    class Tenants(JWTBearerAuthentication):
+        pass
+
+    flows("authorizationCode")
+    made = document(
+        Scoped.as_view(required_scopes=["a"], authentication_classes=[Tenants]),
+        Scoped.as_view(required_scopes=["a"]),
+    )
+    names = set(made["components"]["securitySchemes"])
+    assert names == {"TenantsOAuth2", "Tenants", "oauth2", "bearer"}
+    assert operation(made)["security"] == [{"TenantsOAuth2": ["a"]}, {"Tenants": []}]
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,18 @@ from typing import Any
 from drf_spectacular import plumbing
 
 from drf_apikit.conditional import ConditionalGetMixin, ConditionalMixin
+from drf_apikit.contrib.spectacular.oauth2 import OAuth2Scheme
 from drf_apikit.contrib.spectacular.operations import DescribedOperations
 from drf_apikit.contrib.spectacular.security import JWTBearerScheme
 from drf_apikit.handlers import LayeredView
 from drf_apikit.idempotency import IdempotencyMixin
 
-__all__ = ["DescribedOperations", "JWTBearerScheme", "get_lib_doc_excludes"]
+__all__ = [
+    "DescribedOperations",
+    "JWTBearerScheme",
+    "OAuth2Scheme",
+    "get_lib_doc_excludes",
+]
 
 
 def get_lib_doc_excludes() -> list[type]:

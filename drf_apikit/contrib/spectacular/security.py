@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         target: Any
         target_class: Any
 
+        @classmethod
+        def _matches(cls, target: Any) -> bool: ...
+
 else:
     _Extension = OpenApiAuthenticationExtension
 
@@ -56,27 +59,40 @@ class JWTBearerScheme(_Extension):
 
     target_class: Any = "drf_apikit.authentication.bearer.JWTBearerAuthentication"
     match_subclasses = True
+    # After what a project has of its own, and after `OAuth2Scheme` where it applies.
+    priority: ClassVar[int] = -1
 
     @property
-    def name(self) -> str:
+    def name(self) -> Any:
         """What security requirements call the scheme."""
         actual = type(self.target)
         return "bearer" if actual is self.target_class else actual.__name__
 
-    def get_security_definition(self, _auto_schema: Any) -> dict[str, Any]:
+    def get_security_definition(self, _auto_schema: Any) -> Any:
         """Describe the scheme (OpenAPI 3.0, Security Scheme Object)."""
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
         """Give the alternatives of an operation, with scopes if there may be some."""
-        kind = self.get_security_definition(auto_schema)["type"]
-        old = spectacular_settings.OAS_VERSION.startswith("3.0")
-        if old and kind not in _WITH_SCOPES:
-            return [{self.name: []}]
+        names, definitions = self.name, self.get_security_definition(auto_schema)
+        if isinstance(names, str):
+            names, definitions = [names], [definitions]
         needed = _required(auto_schema.view, auto_schema.method)
-        if isinstance(needed, AnyOf):
-            return [{self.name: [scope]} for scope in sorted(needed.scopes)]
-        return [{self.name: sorted(needed)}]
+        return [
+            requirement
+            for name, definition in zip(names, definitions, strict=True)
+            for requirement in _requirements(name, definition["type"], needed)
+        ]
+
+
+def _requirements(
+    name: str, kind: str, needed: AnyOf | frozenset[str]
+) -> list[dict[str, list[str]]]:
+    if spectacular_settings.OAS_VERSION.startswith("3.0") and kind not in _WITH_SCOPES:
+        return [{name: []}]
+    if isinstance(needed, AnyOf):
+        return [{name: [scope]} for scope in sorted(needed.scopes)]
+    return [{name: sorted(needed)}]
 
 
 def is_secured(view: Any) -> bool:
