@@ -120,21 +120,19 @@ def request_tokens(
         ProviderUnavailableError: it cannot be reached, or answers nonsense.
 
     """
-    reply, secrets = _posted(
+    request = _Request.made(form, authentication, now)
+    reply = request.post(
         url,
-        form,
-        authentication,
         timeout=timeout,
         proxies=proxies,
         allow_loopback_http=allow_loopback_http,
-        now=now,
     )
     if reply.status == 200:
         try:
             return _answer(parse_object(reply.body))
         except FetchError as error:
             raise ProviderUnavailableError(f"{url} sends {error}") from None
-    raise _failure(url, reply, secrets)
+    raise _failure(url, reply, request)
 
 
 def revoke(
@@ -151,45 +149,51 @@ def revoke(
 
     It is no error where it is not: the log says why.
     """
+    request = _Request.made({"token": token}, authentication, now)
     try:
-        reply, secrets = _posted(
+        reply = request.post(
             url,
-            {"token": token},
-            authentication,
             timeout=timeout,
             proxies=proxies,
             allow_loopback_http=allow_loopback_http,
-            now=now,
         )
     except ProviderError as error:
         logger.warning("Cannot revoke a token: %s", error)
         return False
     if reply.status == 200:
         return True
-    logger.warning("Cannot revoke a token: %s", _failure(url, reply, secrets))
+    logger.warning("Cannot revoke a token: %s", _failure(url, reply, request))
     return False
 
 
-def _posted(
-    url: str,
-    form: Mapping[str, str],
-    authentication: ClientAuthentication,
-    *,
-    now: float,
-    **options: Any,
-) -> tuple[Reply, frozenset[str]]:
-    """POST a form; give the answer, and what of the form nobody else may see."""
-    fields, headers = dict(form), dict(_HEADERS)
-    authentication.apply(fields, headers, now)
-    body = urlencode(fields).encode("ascii")
-    sent = [value for name, value in fields.items() if name not in _OPEN]
-    sent.append(authentication.client_secret or "")
-    try:
-        reply = ask("POST", url, headers=headers, body=body, **options)
-    except FetchError as error:
-        # What lies behind it has the request in its variables.
-        raise ProviderUnavailableError(str(error)) from None
-    return reply, frozenset(text for text in sent if len(text) >= _LEAST_SECRET)
+@dataclass(frozen=True, slots=True, repr=False)
+class _Request:
+    """A form as it is sent. Error reports show variables, so it shows nothing."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    #: What of it nobody else may see.
+    secrets: frozenset[str]
+
+    @classmethod
+    def made(
+        cls, form: Mapping[str, str], authentication: ClientAuthentication, now: float
+    ) -> "_Request":
+        """Add to a form what shows who sends it."""
+        fields, headers = dict(form), dict(_HEADERS)
+        authentication.apply(fields, headers, now)
+        sent = {value for name, value in fields.items() if name not in _OPEN}
+        sent.add(authentication.client_secret or "")
+        secrets = frozenset(text for text in sent if len(text) >= _LEAST_SECRET)
+        return cls(headers, urlencode(fields).encode("ascii"), secrets)
+
+    def post(self, url: str, **options: Any) -> Reply:
+        """Send it; give the answer, whatever its status."""
+        try:
+            return ask("POST", url, headers=self.headers, body=self.body, **options)
+        except FetchError as error:
+            # What lies behind it has the request in its variables.
+            raise ProviderUnavailableError(str(error)) from None
 
 
 def _answer(members: Mapping[str, Any]) -> TokenAnswer:
@@ -233,9 +237,9 @@ def _life(value: Any) -> float | None:
     return float(min(value, MAX_LIFE)) if value > 0 else None
 
 
-def _failure(url: str, reply: Reply, secrets: frozenset[str]) -> ProviderError:
+def _failure(url: str, reply: Reply, request: _Request) -> ProviderError:
     """Tell a refusal (RFC 6749 section 5.2) from what is none."""
-    error, description = _refusal(reply, secrets)
+    error, description = _refusal(reply, request)
     is_final = 400 <= reply.status < 500 and reply.status != 429
     if error and is_final and error not in _OUTAGES:
         return TokenRefusedError(error, description)
@@ -245,7 +249,7 @@ def _failure(url: str, reply: Reply, secrets: frozenset[str]) -> ProviderError:
     )
 
 
-def _refusal(reply: Reply, secrets: frozenset[str]) -> tuple[str, str]:
+def _refusal(reply: Reply, request: _Request) -> tuple[str, str]:
     """Read the code and the text of an error; none of them quotes a secret."""
     try:
         members = parse_object(reply.body)
@@ -254,10 +258,10 @@ def _refusal(reply: Reply, secrets: frozenset[str]) -> tuple[str, str]:
     error, text = members.get("error"), members.get("error_description")
     if not isinstance(error, str) or not _ERROR.fullmatch(error):
         return "", ""
-    if any(secret in error for secret in secrets):
+    if any(secret in error for secret in request.secrets):
         return "", ""
     description = text if isinstance(text, str) else ""
-    for secret in secrets:
+    for secret in request.secrets:
         description = description.replace(secret, "***")
     return error, _printable(description[:_MAX_DESCRIPTION])
 
