@@ -1,0 +1,151 @@
+"""Threads and processes race for the same keys of a cache: each has one winner."""
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.cache import caches
+from django.db import connections
+
+from drf_apikit.doctor.attempts import Attempt
+from drf_apikit.doctor.cache_child import Race, take_part
+from drf_apikit.oidc.aside import close_connections
+
+__all__ = ["Outcome", "run"]
+
+_THREADS: Final = 4
+_PROCESSES: Final = 2
+#: Settings that caches may read beside `CACHES`.
+_READ: Final = ("USE_TZ", "TIME_ZONE", "SECRET_KEY")
+_PREFIX: Final = "DJANGO_REDIS_"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a race.
+
+    `by_threads` and `by_processes` have for each key how many have added it; `known`
+    is what each process has read. `failure` says why there were no processes.
+    """
+
+    by_threads: list[int] = field(default_factory=list)
+    by_processes: list[list[int]] = field(default_factory=list)
+    known: list[Any] = field(default_factory=list)
+    failure: str = ""
+
+
+def run(race: Race, timeout: float) -> Outcome:
+    """Let threads, and where that is possible processes, race.
+
+    Raises:
+        Exception: whatever the cache raises in this process.
+
+    """
+    deadline, outcome = time.monotonic() + timeout, Outcome()
+    with _processes(race, outcome) as begun:
+        pipes = begun if _are_ready(begun, deadline, outcome) else []
+        for pipe in pipes:
+            pipe.send("go")
+        outcome.by_threads = _threads_race(race, timeout)
+        _finish(pipes, deadline, outcome)
+    return outcome
+
+
+def _threads_race(race: Race, timeout: float) -> list[int]:
+    start = threading.Barrier(_THREADS)
+
+    def contend() -> list[bool]:
+        cache, wins = caches[race.alias], []
+        with Attempt() as attempt:
+            for key in race.keys:
+                # All at once, each time: who is late cannot disturb the others.
+                start.wait(timeout)
+                wins.append(bool(cache.add(key, "taken", race.life)))
+        close_connections()
+        if attempt.error is not None:
+            start.abort()
+            raise attempt.error
+        return wins
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        futures = [pool.submit(contend) for _ in range(_THREADS)]
+    errors = [error for one in futures if (error := one.exception()) is not None]
+    # The others only tell that one of them has failed.
+    errors.sort(key=lambda error: isinstance(error, threading.BrokenBarrierError))
+    if errors:
+        raise errors[0]
+    return [sum(wins) for wins in zip(*(one.result() for one in futures), strict=True)]
+
+
+@contextmanager
+def _processes(race: Race, outcome: Outcome) -> Iterator[list[Connection]]:
+    """Begin some processes that know nothing but the settings; end them after."""
+    context = multiprocessing.get_context("spawn")
+    begun: list[Any] = []
+    pipes: list[Connection] = []
+    try:
+        with Attempt() as attempt:
+            for _ in range(_PROCESSES):
+                ours, theirs = context.Pipe()
+                pipes.append(ours)
+                with theirs:
+                    arguments = (race, _configuration(), theirs)
+                    process = context.Process(
+                        target=take_part, args=arguments, daemon=True
+                    )
+                    process.start()
+                    begun.append(process)
+        # Settings that cannot be pickled, or no room for processes.
+        outcome.failure = attempt.failure
+        yield [] if outcome.failure else pipes
+    finally:
+        for pipe in pipes:
+            pipe.close()
+        for process in begun:
+            process.kill()
+            process.join()
+            process.close()
+
+
+def _configuration() -> dict[str, Any]:
+    names = [*_READ, *(name for name in dir(settings) if name.startswith(_PREFIX))]
+    given = {name: getattr(settings, name) for name in names}
+    databases = {alias: dict(connections.settings[alias]) for alias in connections}
+    return {**given, "CACHES": settings.CACHES, "DATABASES": databases}
+
+
+def _are_ready(pipes: Sequence[Connection], deadline: float, outcome: Outcome) -> bool:
+    answers = list(map(partial(_answer, deadline=deadline), pipes))
+    failures = [one for one in answers if isinstance(one, Exception)]
+    if failures:
+        outcome.failure = str(failures[0])
+    else:
+        outcome.known = answers
+    return not failures
+
+
+def _finish(pipes: Sequence[Connection], deadline: float, outcome: Outcome) -> None:
+    for pipe in pipes:
+        wins = _answer(pipe, deadline=deadline)
+        if isinstance(wins, Exception):
+            outcome.failure = str(wins)
+        else:
+            outcome.by_processes.append(wins)
+
+
+def _answer(pipe: Connection, *, deadline: float) -> Any:
+    """Give what a process says, or the exception that it sends."""
+    if not pipe.poll(max(0, deadline - time.monotonic())):
+        return TimeoutError("a process did not answer in time")
+    try:
+        return pipe.recv()
+    except EOFError:
+        return RuntimeError("a process has ended")

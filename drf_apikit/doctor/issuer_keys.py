@@ -1,0 +1,108 @@
+"""Whether the keys of a provider can be used, and which ones processes share."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from drf_apikit.doctor.attempts import Attempt
+from drf_apikit.doctor.findings import Finding, Subject
+from drf_apikit.doctor.providers import Provider
+from drf_apikit.jose import KeySet, KeySetError, parse_key_set
+from drf_apikit.oidc.fetch import FetchError, parse_object
+from drf_apikit.oidc.issuers import find_issuer
+from drf_apikit.oidc.jwks import KeyStore
+from drf_apikit.oidc.transport import Reply
+
+__all__ = ["KEYS", "SHARED", "key_findings"]
+
+KEYS: Final = "issuers.keys"
+SHARED: Final = "issuers.shared_keys"
+#: Reasons of dropped keys that are told.
+_TOLD: Final = 3
+
+Fetch = Callable[[str, str], Reply]
+
+
+def key_findings(
+    subject: Subject, provider: Provider, document: Mapping[str, Any], fetch: Fetch
+) -> Iterator[Finding]:
+    """Fetch the keys anew, and look at those that are shared."""
+    if not provider.algorithms:
+        # Whoever only gets tokens there verifies none.
+        return
+    uri = provider.jwks_uri or document.get("jwks_uri")
+    trusted = provider.trusted
+    if trusted is not None and trusted.jwks is not None:
+        yield _judged(subject, provider, trusted.jwks, "of the settings")
+    elif uri is None:
+        yield subject.skipped(KEYS, "Nobody knows where its keys are.")
+    else:
+        keys = None
+        with Attempt(FetchError, KeySetError) as attempt:
+            keys = _fetched(uri, fetch)
+        if keys is None:
+            remedy = "See that the provider publishes its keys there."
+            seen = f"{uri}: {attempt.failure}"
+            yield subject.risk(KEYS, seen, remedy)
+        else:
+            yield _judged(subject, provider, keys, f"at {uri}")
+            yield from _shared(subject, keys)
+
+
+def _fetched(uri: str, fetch: Fetch) -> KeySet:
+    reply = fetch("GET", uri)
+    if reply.status != 200:
+        raise FetchError(f"{uri} answered {reply.status}")
+    return parse_key_set(parse_object(reply.body))
+
+
+def _judged(subject: Subject, provider: Provider, keys: KeySet, where: str) -> Finding:
+    offered = frozenset[str]().union(*(key.algorithms for key in keys.keys))
+    dropped = ""
+    if keys.dropped:
+        reasons = "; ".join(keys.dropped[:_TOLD])
+        dropped = f" {len(keys.dropped)} dropped: {reasons}."
+    seen = f"{len(keys.keys)} usable keys {where}, for {_named(offered)}.{dropped}"
+    unserved = [
+        f"{use} by {_named(accepted)}"
+        for use, accepted in provider.algorithms.items()
+        if not accepted & offered
+    ]
+    if unserved:
+        return subject.risk(
+            KEYS,
+            f"{seen} None is for {' or '.join(unserved)}.",
+            "Accept an algorithm of the provider's (ALGORITHMS, OIDC_RP_SIGN_ALGO), or"
+            " let it publish a key for one that is accepted.",
+        )
+    return subject.ok(KEYS, seen)
+
+
+def _shared(subject: Subject, keys: KeySet) -> Iterator[Finding]:
+    """Tell what requests would use."""
+    with Attempt():
+        store = find_issuer(subject.name).source
+        if isinstance(store, KeyStore):
+            yield _age(subject, store, keys)
+
+
+def _age(subject: Subject, store: KeyStore, keys: KeySet) -> Finding:
+    entry, now = store.look(), time.time()
+    if entry is None or not entry.is_usable(now):
+        hint = "manage.py apikit_jwks --warm fetches them before the first request."
+        return subject.ok(SHARED, "No keys are shared.", hint)
+    age, fresh = round(now - entry.fetched_at), round(entry.fresh_until - now)
+    life = f"fresh for {fresh} more" if fresh > 0 else "due to be fetched"
+    seen = f"Keys of {age} seconds ago are shared, {life}."
+    known = {key.thumbprint for key in entry.keys.keys}
+    if known.isdisjoint(key.thumbprint for key in keys.keys):
+        return subject.risk(
+            SHARED,
+            f"{seen} The issuer has none of them.",
+            "Run manage.py apikit_jwks --refresh; and see who can write to the cache.",
+        )
+    return subject.ok(SHARED, seen)
+
+
+def _named(algorithms: frozenset[str]) -> str:
+    return ", ".join(sorted(algorithms)) or "nothing"
