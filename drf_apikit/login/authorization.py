@@ -17,9 +17,10 @@ from django.urls import reverse
 from django.utils.crypto import get_random_string
 
 from drf_apikit.login.attempts import Attempt, remember
+from drf_apikit.login.client import metadata
 from drf_apikit.login.errors import LoginError, Reason
 from drf_apikit.login.registration import Registration, registration
-from drf_apikit.oidc.metadata import ProviderMetadata, metadata_of
+from drf_apikit.oidc.metadata import ProviderMetadata
 from drf_apikit.oidc.token_endpoint import ProviderUnavailableError
 
 __all__ = ["authorization_url", "provider_metadata", "redirect_uri"]
@@ -107,12 +108,7 @@ def provider_metadata(client: Registration) -> ProviderMetadata:
 
     """
     try:
-        return metadata_of(
-            client.issuer,
-            timeout=client.timeout,
-            proxies=client.proxies,
-            allow_loopback_http=client.settings.insecure_loopback_http,
-        )
+        return metadata(client)
     except ProviderUnavailableError as error:
         raise LoginError(Reason.PROVIDER_UNAVAILABLE, 503, str(error)) from error
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from django.contrib.sessions.backends.base import SessionBase
 from django.http import QueryDict
 from django.utils.crypto import constant_time_compare
 
-from drf_apikit.login.attempts import Attempt, take
+from drf_apikit.login.attempts import Attempt
 from drf_apikit.login.authorization import provider_metadata
 from drf_apikit.login.errors import LoginError, Reason
 from drf_apikit.login.registration import Registration, registration
@@ -17,7 +16,7 @@ from drf_apikit.login.registration import Registration, registration
 __all__ = [
     "AuthorizationResponse",
     "authorization_response",
-    "check_response",
+    "check_issuer",
     "refusal",
 ]
 
@@ -70,16 +69,22 @@ def authorization_response(query: QueryDict) -> AuthorizationResponse:
     return AuthorizationResponse(state, code, error, found.get("iss"))
 
 
-def check_response(response: AuthorizationResponse, session: SessionBase) -> Attempt:
-    """Find the request that an answer is for, and see that the provider answered it.
+def check_issuer(response: AuthorizationResponse, attempt: Attempt) -> None:
+    """See that the provider that was asked answers (RFC 9207 section 2.4).
 
     Raises:
-        LoginError: nobody has asked, another provider answers, or the answer is no.
+        LoginError: another one does, or nobody can tell.
 
     """
-    attempt = take(session, response.state)
-    _check_issuer(response, attempt)
-    return attempt
+    client = registration()
+    if attempt.issuer != client.issuer:
+        raise LoginError(Reason.ISSUER_MISMATCH, 400, "asked of a former one")
+    if response.issuer is not None:
+        if not constant_time_compare(response.issuer, attempt.issuer):
+            raise LoginError(Reason.ISSUER_MISMATCH, 400, "iss is of another one")
+        return
+    if _sends_issuer(client):
+        raise LoginError(Reason.ISSUER_MISMATCH, 400, "iss is missing")
 
 
 def refusal(error: str) -> LoginError:
@@ -108,19 +113,6 @@ def _single(name: str, query: QueryDict) -> str:
     if name not in _FREE and not _VISIBLE.fullmatch(value):
         raise _malformed(f"{name} is not of visible characters")
     return value
-
-
-def _check_issuer(response: AuthorizationResponse, attempt: Attempt) -> None:
-    """RFC 9207 section 2.4."""
-    client = registration()
-    if attempt.issuer != client.issuer:
-        raise LoginError(Reason.ISSUER_MISMATCH, 400, "asked of a former one")
-    if response.issuer is not None:
-        if not constant_time_compare(response.issuer, attempt.issuer):
-            raise LoginError(Reason.ISSUER_MISMATCH, 400, "iss is of another one")
-        return
-    if _sends_issuer(client):
-        raise LoginError(Reason.ISSUER_MISMATCH, 400, "iss is missing")
 
 
 def _sends_issuer(client: Registration) -> bool:

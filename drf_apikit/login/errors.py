@@ -5,7 +5,7 @@ provider or a browser has sent is ever shown.
 """
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 from django.utils.functional import Promise
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 __all__ = ["LoginError", "Reason", "explanation"]
 
 
-class Reason(Enum):
+class Reason(StrEnum):
     """Why a login came to nothing; the values are stable, for metrics and support."""
 
     #: The answer of the provider is none: parameters doubled, missing or too long.
