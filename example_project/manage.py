@@ -6,11 +6,12 @@ import sys
 
 
 def main() -> None:
-    """Run a management command of the ledger, or the demo around it."""
-    if sys.argv[1:2] == ["demo"]:
-        # The demo starts the two services with settings of their own; what the
-        # shell has exported for a real installation must not reach it.
-        os.environ["DJANGO_SETTINGS_MODULE"] = "demo.settings"
+    """Run a management command of the ledger, the demo around it, or the worker."""
+    if sys.argv[1:2] in (["demo"], ["worker"]):
+        # The demo starts the two services with settings of their own, and the worker
+        # is a client of them; what the shell has exported for a real installation
+        # must not reach either.
+        os.environ["DJANGO_SETTINGS_MODULE"] = f"{sys.argv[1]}.settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ledger.settings")
     try:
         from django.core.management import execute_from_command_line
