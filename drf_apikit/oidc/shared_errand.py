@@ -60,7 +60,7 @@ class Errand(Generic[T]):
     """The errand of one value. Others only read what its attributes say."""
 
     def __init__(
-        self, means: Means[T], shared: SharedLevel, publish: Callable[[], None]
+        self, means: Means[T], shared: SharedLevel, publish: Callable[[Record[T]], None]
     ) -> None:
         self._means, self._clock = means, means.clock
         self._shared, self._publish = shared, publish
@@ -183,6 +183,8 @@ class Errand(Generic[T]):
         now = self._clock()
         until = max(began + self._means.life, now + _PAUSE)
         failure = Failure(reason, began, until)
+        # Who was too slow may have lost the lock to somebody who was lucky.
+        self._adopt()
         if self.usable() is None:
             self._shared.write(dump_failure(failure), until - now)
         self._shared.fail(lock, now)
@@ -209,7 +211,7 @@ class Errand(Generic[T]):
     def _take(self, record: Record[T], text: str) -> None:
         """Go on with a record, for all that ask from now on."""
         self.record, self.failure, self._seen = record, None, text
-        self._publish()
+        self._publish(record)
 
     def _note(self, reason: str, until: float) -> None:
         self.failure = Failure(reason, self._clock(), until)

@@ -134,12 +134,10 @@ class SharedValue(Generic[T]):
         number = self._courier.ask(wish)
         self._courier.wait(number, until, self._life + _GRACE)
 
-    def _publish(self) -> None:
+    def _publish(self, record: Record[T]) -> None:
         """Let everybody have what the errand has found."""
         with self._lock:
-            record = self._errand.usable()
-            if record is not None:
-                self._hold(record)
+            self._hold(record)
         self._courier.tell()
 
     def _hold(self, record: Record[T]) -> None:
