@@ -21,6 +21,7 @@ from drf_apikit.oidc.token_endpoint import (
     request_tokens,
     revoke,
 )
+from drf_apikit.oidc.transport import Reply
 from tests.oidc.provider import Answer, Provider, as_json, as_text
 
 NOW = 1_800_000_000.0
@@ -432,6 +433,30 @@ def test_nothing_is_sent_without_tls(provider: Provider) -> None:
         with pytest.raises(ProviderUnavailableError, match=r"not https|not a URL"):
             request_tokens(url, FORM, CLIENT, timeout=2, now=NOW)
     assert provider.requests == []
+
+
+#: What the transport below was called with.
+SENT: list[tuple[str, str, dict[str, Any]]] = []
+
+
+def noting(method: str, url: str, **options: Any) -> Reply:
+    """Be a transport that remembers."""
+    SENT.append((method, url, options))
+    return Reply(200, {}, json.dumps(GOOD).encode())
+
+
+@pytest.mark.parametrize("proxies", [None, {}, {"https": "http://proxy.example"}])
+def test_all_goes_through_the_given_proxies(settings: Any, proxies: Any) -> None:
+    path = f"{__name__}.{noting.__name__}"
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": path}}
+    SENT.clear()
+    url, common = "https://id.example/x", {"timeout": 3, "proxies": proxies}
+    answer = request_tokens(url, FORM, CLIENT, now=NOW, **common)
+    assert answer.access_token == "abc"
+    assert revoke(url, "token", CLIENT, now=NOW, **common)
+    assert [(method, where) for method, where, _ in SENT] == [("POST", url)] * 2
+    for _, _, options in SENT:
+        assert {**options, **common, "max_size": MAX_SIZE} == options
 
 
 def secret_answers() -> dict[str, Callable[[], Answer]]:
