@@ -33,7 +33,7 @@ def take_part(race: Race, configuration: Mapping[str, Any], pipe: Connection) ->
 
     What goes wrong is sent in place of the answer.
     """
-    with pipe, suppress(EOFError):
+    with pipe, suppress(OSError):
         # Where the parent has given up, there is nobody to tell.
         with Attempt() as attempt:
             if not settings.configured:

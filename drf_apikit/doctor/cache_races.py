@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -23,6 +23,8 @@ __all__ = ["Outcome", "run"]
 
 _THREADS: Final = 4
 _PROCESSES: Final = 2
+#: Seconds for which a thread waits for the others.
+_PATIENCE: Final = 30
 #: Settings that caches may read beside `CACHES`.
 _READ: Final = ("USE_TZ", "TIME_ZONE", "SECRET_KEY")
 _PREFIX: Final = "DJANGO_REDIS_"
@@ -53,13 +55,15 @@ def run(race: Race, timeout: float) -> Outcome:
     with _processes(race, outcome) as begun:
         pipes = begun if _are_ready(begun, deadline, outcome) else []
         for pipe in pipes:
-            pipe.send("go")
-        outcome.by_threads = _threads_race(race, timeout)
+            # One that has ended says so below.
+            with suppress(OSError):
+                pipe.send("go")
+        outcome.by_threads = _threads_race(race)
         _finish(pipes, deadline, outcome)
     return outcome
 
 
-def _threads_race(race: Race, timeout: float) -> list[int]:
+def _threads_race(race: Race) -> list[int]:
     start = threading.Barrier(_THREADS)
 
     def contend() -> list[bool]:
@@ -67,7 +71,7 @@ def _threads_race(race: Race, timeout: float) -> list[int]:
         with Attempt() as attempt:
             for key in race.keys:
                 # All at once, each time: who is late cannot disturb the others.
-                start.wait(timeout)
+                start.wait(_PATIENCE)
                 wins.append(bool(cache.add(key, "taken", race.life)))
         close_connections()
         if attempt.error is not None:
@@ -147,5 +151,5 @@ def _answer(pipe: Connection, *, deadline: float) -> Any:
         return TimeoutError("a process did not answer in time")
     try:
         return pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):
         return RuntimeError("a process has ended")

@@ -8,12 +8,12 @@ from typing import Any, Final
 from drf_apikit.doctor.findings import Finding, Subject
 
 __all__ = [
+    "BUSY_TIMEOUT",
     "CONNECTIONS",
     "ENGINE",
     "ISOLATION",
     "JOURNAL",
     "STRICT",
-    "TIMEOUT",
     "TRANSACTIONS",
     "WRITABLE",
     "clock_of",
@@ -28,7 +28,7 @@ ENGINE: Final = "databases.engine"
 ISOLATION: Final = "databases.isolation"
 JOURNAL: Final = "databases.journal"
 STRICT: Final = "databases.strict"
-TIMEOUT: Final = "databases.timeout"
+BUSY_TIMEOUT: Final = "databases.busy_timeout"
 TRANSACTIONS: Final = "databases.transactions"
 WRITABLE: Final = "databases.writable"
 
@@ -134,10 +134,10 @@ def sqlite_findings(connection: Any, subject: Subject) -> Iterator[Finding]:
         )
     (patience,) = _row(connection, "PRAGMA busy_timeout")
     if patience >= _PATIENCE:
-        yield subject.ok(TIMEOUT, f"Writers wait for {patience / 1000:g} seconds.")
+        yield subject.ok(BUSY_TIMEOUT, f"Writers wait for {patience / 1000:g} seconds.")
     else:
         yield subject.risk(
-            TIMEOUT,
+            BUSY_TIMEOUT,
             f"Writers wait for {patience / 1000:g} seconds, and then fail.",
             f"Set 'timeout': 20 in {options}.",
         )

@@ -11,12 +11,12 @@ from django.db.models import Model
 
 from drf_apikit.doctor.attempts import Attempt
 from drf_apikit.doctor.database_vendors import (
+    BUSY_TIMEOUT,
     CONNECTIONS,
     ENGINE,
     ISOLATION,
     JOURNAL,
     STRICT,
-    TIMEOUT,
     TRANSACTIONS,
     WRITABLE,
     clock_of,
@@ -156,7 +156,7 @@ PROBE: Final = Probe(
         STRICT: "MySQL, MariaDB: strict mode",
         TRANSACTIONS: "SQLite: transactions begin as writers",
         JOURNAL: "SQLite: readers and the writer are not in each other's way (WAL)",
-        TIMEOUT: "SQLite: writers wait for each other for long enough",
+        BUSY_TIMEOUT: "SQLite: writers wait for each other for long enough",
     },
     _examinations,
 )

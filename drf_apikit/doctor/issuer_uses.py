@@ -90,9 +90,7 @@ def _explicit(
     subject: Subject, given: Mapping[str, str | None], document: Document
 ) -> Finding:
     named = _set(given)
-    other = [
-        name for name, url in named.items() if document.get(name) not in {None, url}
-    ]
+    other = [name for name in named if document.get(name) not in (None, named[name])]
     if other:
         pairs = ", ".join(
             f"{_SETTINGS[name]} is {named[name]} and {name} is {document[name]}"

@@ -68,7 +68,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Run the probes and tell; fail with a risk."""
         context = _context(options)
-        for name in {*options["only"], *options["skip"]} - known_names():
+        for name in sorted({*options["only"], *options["skip"]} - known_names()):
             raise CommandError(f"{name!r} is no probe and no finding: {_known()}.")
         findings = list(chosen(context, options["only"], options["skip"]))
         if options["json"]:
