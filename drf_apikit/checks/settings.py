@@ -1,5 +1,6 @@
 """Checks of the setting `DRF_APIKIT` itself."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -22,13 +23,13 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     """Report unknown keys, bad values and missing mandatory ones.
 
     `E001` unknown key, `E002` bad value, `E003` missing, `E004` a dotted path
-    that cannot be imported, `E005` a cache alias that is not in `CACHES`, `E021` a
+    that cannot be imported, or called as it is, `E005` a cache alias that is not in `CACHES`, `E021` a
     private key that is none.
     """
     faults = apikit_settings.faults()
     if faults:
         return [_error(fault) for fault in faults]
-    return [*_paths(), *_caches(), *_private_keys()]
+    return [*_paths(), *_transport(), *_caches(), *_private_keys()]
 
 
 def _error(fault: Fault) -> checks.Error:
@@ -55,6 +56,23 @@ def _paths() -> list[checks.CheckMessage]:
         for setting, path in named.items()
         if path is not None and not _loads(path)
     ]
+
+
+def _transport() -> Iterator[checks.CheckMessage]:
+    """See that a transport can be called as it is."""
+    path = apikit_settings.authentication.transport
+    if not _loads(path):
+        return
+    kept = {"headers": {}, "body": None, "timeout": 1.0, "max_size": 1}
+    try:
+        inspect.signature(load(path)).bind("GET", "url", **kept, proxies=None)
+    except (TypeError, ValueError) as error:
+        yield checks.Error(
+            f"DRF_APIKIT['AUTHENTICATION']['TRANSPORT'] names {path!r}, which cannot be"
+            f" called: {error}.",
+            hint="Take (method, url, *, headers, body, timeout, max_size, proxies).",
+            id="drf_apikit.E004",
+        )
 
 
 def _loads(path: str) -> bool:

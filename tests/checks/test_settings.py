@@ -79,6 +79,15 @@ FAULTS = [
         id="transport-is-not-there",
     ),
     pytest.param(
+        named(TRANSPORT="drf_apikit.oidc.fetch.fetch_json"),
+        "drf_apikit.E004",
+        "DRF_APIKIT['AUTHENTICATION']['TRANSPORT'] names"
+        " 'drf_apikit.oidc.fetch.fetch_json', which cannot be called: too many"
+        " positional arguments.",
+        "Take (method, url, *, headers, body, timeout, max_size, proxies).",
+        id="transport-takes-something-else",
+    ),
+    pytest.param(
         named(PRINCIPAL_RESOLVER="drf_apikit.__version__"),
         "drf_apikit.E004",
         "DRF_APIKIT['AUTHENTICATION']['PRINCIPAL_RESOLVER'] names"
