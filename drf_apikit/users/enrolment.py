@@ -28,7 +28,9 @@ __all__ = [
     "find_identity",
     "find_user",
     "local_user",
+    "make_user",
     "random_name",
+    "users_with_email",
     "verified_email",
 ]
 
@@ -166,12 +168,12 @@ def _enrolled(
         if find is not None:
             found = list(find(alias))
         elif who.settings.match_verified_email and email is not None:
-            found = _with_email(email, alias)
+            found = users_with_email(email, alias)
         if found:
             user = _linkable(found, who, alias, way)
         else:
             is_made = who.settings.users == "create"
-            user = (make or _made)(email, alias) if is_made else None
+            user = (make or make_user)(email, alias) if is_made else None
         if user is None:
             return None
         identity = ExternalIdentity.objects.using(alias).create(
@@ -196,8 +198,8 @@ def _email_field() -> str | None:
     return name if name in {field.name for field in model._meta.fields} else None
 
 
-def _with_email(email: str, alias: str) -> list[Any]:
-    """Give all users with an address, active or not."""
+def users_with_email(email: str, alias: str) -> list[Any]:
+    """Give all users with an address, active or not, in whatever case of ASCII."""
     name = _email_field()
     if name is None:
         return []
@@ -250,11 +252,15 @@ def _why_not(users: list[Any], who: Subject, alias: str, way: str) -> str | None
     return "the user has another identity there" if own.exists() else None
 
 
-def _made(email: str | None, alias: str) -> Any:
-    """Make a user by `create_user` of the default manager; None if it refuses."""
+def make_user(email: str | None, alias: str, name: str | None = None) -> Any:
+    """Make a user by `create_user` of the default manager; None if it refuses.
+
+    It has no password. Without a name, its name is random.
+    """
     model: Any = get_user_model()
     manager = model._default_manager.db_manager(alias)
-    values = {model.USERNAME_FIELD: random_name(model), **_address(model, email)}
+    name = random_name(model) if name is None else name
+    values = {model.USERNAME_FIELD: name, **_address(model, email)}
     try:
         user = manager.create_user(password=None, **values)
     except (AttributeError, TypeError, ValueError, ValidationError):

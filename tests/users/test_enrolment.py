@@ -22,7 +22,7 @@ from drf_apikit.models import ExternalIdentity
 from drf_apikit.users import enrolment as users
 from drf_apikit.users.enrolment import verified_email
 from tests.app.models import Author, Profile
-from tests.authentication.tokens import ISSUER, cost, resolved
+from tests.authentication.tokens import ISSUER, cost, resolved, token
 
 pytestmark = pytest.mark.django_db
 everywhere = pytest.mark.usefixtures("database")
@@ -590,3 +590,42 @@ def test_a_project_with_a_user_model_of_its_own(tmp_path: Path) -> None:
         check=False,
     )
     assert (run.returncode, run.stdout) == (0, "done\n"), run.stderr
+
+
+# With hooks of a login.
+
+
+@everywhere
+def test_a_maker_of_ones_own_gets_the_verified_address() -> None:
+    asked: list[Any] = []
+
+    def make(email: str | None, alias: str) -> Any:
+        asked.append((email, alias))
+        return User.objects.db_manager(alias).create_user("made", email)
+
+    for settings in (LOOKUP, MATCH):
+        assert users.enrol(token(settings), make) is None
+    for subject, claims in (("s-2", {"email": "b@a.test"}), ("s-3", ADA)):
+        User.objects.filter(username="made").delete()
+        found = users.enrol(token(CREATE, subject, **claims), make)
+        assert found is not None
+        assert found.user.get_username() == "made"
+    assert asked == [(None, "default"), (ADA["email"], "default")]
+    assert users.enrol(token(CREATE, "s-4"), lambda *_: None) is None
+    assert users.enrol(token(CREATE, "s-5"), make) is None, "the name is taken"
+
+
+@everywhere
+def test_a_finder_of_ones_own_replaces_the_address_and_may_give_staff(
+    ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    User.objects.update(is_staff=True)
+    everybody = User.objects.all
+    found = users.enrol(token(LOOKUP), find=lambda _: everybody())
+    assert found is not None
+    assert found.user == ada
+    assert users.enrol(token(LOOKUP, "s-2"), find=lambda _: everybody()) is None
+    assert "Nobody linked by what the project finds" in caplog.text
+    # Nobody is found, so that the settings decide.
+    assert users.enrol(token(BOTH, "s-3", **ADA), find=lambda _: []) is not None
+    assert User.objects.count() == 2
