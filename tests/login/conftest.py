@@ -1,11 +1,14 @@
 """A provider to log in at, and a project that does."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.test import Client
 
+from tests.login.attacking import Stage
 from tests.login.provider import CLIENT_ID, CLIENT_SECRET, Provider, serving
 
 
@@ -31,3 +34,15 @@ def login_settings(provider: Provider, settings: Any) -> Any:
         "django.contrib.auth.backends.ModelBackend",
     ]
     return settings
+
+
+@pytest.fixture
+def stage(
+    provider: Provider, login_settings: Any, caplog: pytest.LogCaptureFixture
+) -> Stage:
+    """Set a project, a browser and a provider up for an attack."""
+    caplog.set_level(logging.DEBUG)
+    login_settings.OIDC_TIMEOUT = 2
+    login_settings.LOGIN_REDIRECT_URL = "/"
+    login_settings.ROOT_URLCONF = "tests.login.attack_urls"
+    return Stage(provider, Client(raise_request_exception=False), caplog)
