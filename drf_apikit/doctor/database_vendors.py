@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from django.db import transaction
+
 from drf_apikit.doctor.findings import Finding, Subject
 
 __all__ = [
@@ -76,7 +78,9 @@ def is_writable(connection: Any) -> str:
 
 def postgresql_findings(connection: Any, subject: Subject) -> Iterator[Finding]:
     """Look at the isolation level and at the connections."""
-    (level,) = _row(connection, "SELECT current_setting('transaction_isolation')")
+    # Django says it at the beginning of each transaction.
+    with transaction.atomic(using=connection.alias):
+        (level,) = _row(connection, "SELECT current_setting('transaction_isolation')")
     yield _isolation(str(level), subject)
     used, most = _row(
         connection,

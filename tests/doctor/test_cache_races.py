@@ -102,12 +102,13 @@ def test_what_processes_say(
     by_processes: Any,
     failure: str,
     settings: Any,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.CACHES = {"default": {"BACKEND": LOCAL}}
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: Inline)
     monkeypatch.setattr(cache_races, "take_part", answering(*answers))
-    outcome = run(race(f"{known}{failure}", 1), 60)
+    outcome = run(race(f"said:{tmp_path}", 1), 60)
     assert (outcome.known, outcome.by_processes) == (known, by_processes)
     assert outcome.failure == failure
     assert outcome.by_threads == [1]
