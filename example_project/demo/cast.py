@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from identity.spec import Client, Spec, User, subject_of
 from ledger.spec import People, Person
 
-__all__ = ["APP_CLIENT", "CUSTOMERS", "OPERATOR", "Cast"]
+__all__ = ["APP_CLIENT", "CUSTOMERS", "OPERATOR", "WEB_CLIENT", "WORKER_CLIENT", "Cast"]
 
 OPERATOR = "operator"
 CUSTOMERS = ("alice", "bob")
 APP_CLIENT = "ledger-app"
+WEB_CLIENT = "ledger-web"
+WORKER_CLIENT = "ledger-worker"
 SCOPES = ("ledger:read", "ledger:write")
 
 
@@ -32,6 +34,9 @@ class Cast:
     client_secrets: dict[str, str] = field(
         default_factory=lambda: {name: _secret() for name in (*CUSTOMERS, OPERATOR)}
     )
+
+    web_secret: str = field(default_factory=_secret)
+    worker_secret: str = field(default_factory=_secret)
 
     @staticmethod
     def client_of(name: str) -> str:
@@ -59,20 +64,40 @@ class Cast:
             )
             for name, secret in self.client_secrets.items()
         ]
+        return Spec(users=users, clients=[*machines, *self._services(api)])
+
+    def _services(self, api: str) -> list[Client]:
+        """Give the web page, the documentation and the worker."""
+        web = Client(
+            client_id=WEB_CLIENT,
+            client_secret=self.web_secret,
+            name="Payments ledger",
+            redirect_uris=(f"{api}/oidc/callback/",),
+            post_logout_redirect_uris=(f"{api}/",),
+        )
         app = Client(
             client_id=APP_CLIENT,
             name="Ledger app",
             type="public",
-            redirect_uris=(f"{api}/api/docs/",),
+            redirect_uris=(f"{api}/api/docs/oauth2-redirect.html",),
         )
-        return Spec(users=users, clients=[*machines, app])
+        worker = Client(
+            client_id=WORKER_CLIENT,
+            client_secret=self.worker_secret,
+            name="Ledger worker",
+            grant="client_credentials",
+            scopes=SCOPES,
+        )
+        return [web, app, worker]
 
     def ledger_people(self, issuer: str) -> People:
         """Give what the API has to know: which subject is which user."""
+        # The worker pays out of alice's accounts.
+        also = {CUSTOMERS[0]: (WORKER_CLIENT,)}
         persons = [
             Person(
                 username=name,
-                subjects=(subject_of(name), self.client_of(name)),
+                subjects=(subject_of(name), self.client_of(name), *also.get(name, ())),
                 password=password if name == OPERATOR else None,
                 staff=name == OPERATOR,
             )

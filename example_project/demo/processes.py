@@ -7,6 +7,7 @@ the services and removes the folder.
 import http.client
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,13 +20,14 @@ from urllib.parse import quote
 
 from django.core.management.base import CommandError
 
-from demo.cast import Cast
+from demo.cast import APP_CLIENT, WEB_CLIENT, WORKER_CLIENT, Cast
 from demo.guardian import Guardian
 from demo.requirements import LOOPBACK
 
-__all__ = ["Services"]
+__all__ = ["MANAGE", "Services"]
 
 ROOT = Path(__file__).resolve().parents[1]
+MANAGE = ROOT / "manage.py"
 SECONDS_TO_START = 60.0
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_STOP = 4.0
@@ -40,13 +42,19 @@ FOREIGN = frozenset(
         "DATABASE_URL",
         "DEBUG",
         "GUNICORN_CMD_ARGS",
+        "LEDGER_URL",
         "LOG_LEVEL",
         "OIDC_AUDIENCE",
         "OIDC_ISSUER",
+        "OIDC_RP_CLIENT_ID",
+        "OIDC_RP_CLIENT_SECRET",
         "PORT",
         "REDIS_URL",
         "SECRET_KEY",
         "STATIC_ROOT",
+        "SWAGGER_AUTHORIZE_URL",
+        "SWAGGER_CLIENT_ID",
+        "SWAGGER_TOKEN_URL",
         "WEB_CONCURRENCY",
     }
 )
@@ -64,7 +72,8 @@ class Place:
 class Services:
     """The provider and the API; a context manager that leaves nothing behind."""
 
-    def __init__(self, *, port: int, identity_port: int) -> None:
+    def __init__(self, cast: Cast, *, port: int, identity_port: int) -> None:
+        self.cast = cast
         self.api = f"http://{LOOPBACK}:{port}"
         # By name, so that the browser keeps the cookies of the two apart.
         self.issuer = f"http://localhost:{identity_port}"
@@ -86,10 +95,10 @@ class Services:
     def __exit__(self, *_exc_info: object) -> None:
         self._resources.close()
 
-    def seed(self, cast: Cast, rows: int) -> None:
+    def seed(self, rows: int) -> None:
         """Make both databases: the provider's while the ledger's is filled."""
-        people = self._write("people.json", cast.ledger_people(self.issuer).to_json())
-        spec = self._write("identity.json", cast.identity_spec(self.api).to_json())
+        persons, spec = self.cast.ledger_people(self.issuer), self._spec()
+        people = self.write("people.json", persons.to_json())
         with Guardian() as identity, Guardian() as ledger:
             self._django(identity, "identity", ["migrate", "--verbosity", "0"])
             command = ["seed_ledger", "--rows", str(rows), "--people", str(people)]
@@ -119,6 +128,33 @@ class Services:
                 self._check(name, float("inf"))
             time.sleep(SECONDS_BETWEEN_LOOKS * 10)
 
+    @property
+    def worker_env(self) -> dict[str, str]:
+        """What the worker has to be told."""
+        return {
+            "INSECURE_HTTP": "1",
+            "LEDGER_URL": self.api,
+            "OIDC_ISSUER": self.issuer,
+            "WORKER_CLIENT_ID": WORKER_CLIENT,
+            "WORKER_CLIENT_SECRET": self.cast.worker_secret,
+        }
+
+    def work(self, file: Path) -> tuple[int, str]:
+        """Run the worker to its end; give its exit code and what it said."""
+        done = subprocess.run(
+            [sys.executable, str(MANAGE), "worker", str(file)],
+            env={**_environment(), **self.worker_env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS_TO_START,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def _spec(self) -> Path:
+        return self.write("identity.json", self.cast.identity_spec(self.api).to_json())
+
     def _identity_env(self) -> dict[str, str]:
         return {
             "DJANGO_SETTINGS_MODULE": "identity.settings",
@@ -136,14 +172,20 @@ class Services:
             "INSECURE_HTTP": "1",
             "OIDC_AUDIENCE": self.api,
             "OIDC_ISSUER": self.issuer,
+            "OIDC_RP_CLIENT_ID": WEB_CLIENT,
+            "OIDC_RP_CLIENT_SECRET": self.cast.web_secret,
             "SECRET_KEY": secrets.token_hex(32),
             "SERVE_STATIC": "1",
+            "SWAGGER_AUTHORIZE_URL": f"{self.issuer}/authorize/",
+            "SWAGGER_CLIENT_ID": APP_CLIENT,
+            "SWAGGER_TOKEN_URL": f"{self.issuer}/token/",
         }
 
     def _database_url(self, name: str) -> str:
         return f"sqlite:///{quote(str(self.folder))}/{name}.sqlite3"
 
-    def _write(self, name: str, text: str) -> Path:
+    def write(self, name: str, text: str) -> Path:
+        """Write a file into the folder that goes with the demo."""
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         return path
@@ -193,7 +235,7 @@ def _environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in FOREIGN and not name.startswith("IDENTITY_")
+        if name not in FOREIGN and not name.startswith(("IDENTITY_", "WORKER_"))
     }
     # The API fetches the provider's keys from this machine, never by a proxy.
     return {**kept, "PYTHONPATH": str(ROOT), "no_proxy": "*", "NO_PROXY": "*"}

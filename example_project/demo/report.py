@@ -5,16 +5,17 @@ import os
 import shlex
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from demo.cast import APP_CLIENT, CUSTOMERS, OPERATOR, Cast
+from demo.cast import CUSTOMERS, OPERATOR, Cast
 from demo.exchange import ETAG, TOKEN, Answer, Request
 from demo.expectations import Step
 from demo.steps import SCOPE
+from demo.tries import Outcome
 
-__all__ = ["Report"]
+__all__ = ["Report", "Stream"]
 
 INDENT = "   "
 NARROWEST, WIDEST = 60, 100
@@ -81,7 +82,6 @@ class Report:
             )
             text = "  ".join(cells).rstrip()
             self.line(f"{INDENT}{text}", "" if number else "dim")
-        self.line(f"{INDENT}{APP_CLIENT} is a public client for code flow with PKCE.")
 
     def token(self, token: str, endpoint: str, client: str, secret: str) -> None:
         """Write the token as a shell variable, and how to get a new one."""
@@ -93,6 +93,19 @@ class Report:
             f"  -d grant_type=client_credentials -d 'scope={SCOPE}' \\\n"
             f'  {endpoint} | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')'
         )
+
+    def recipe(self, title: str, sentences: Sequence[str]) -> None:
+        """Write what to do with a browser, or in another shell."""
+        self.line()
+        self.line(f"{INDENT}{title}", "bold")
+        for sentence in sentences:
+            for line in self._wrapped(sentence):
+                self.line(line)
+
+    def command(self, words: Sequence[str], env: Mapping[str, str]) -> None:
+        """Write a command for pasting into a shell."""
+        lines = [f"{name}={shlex.quote(value)}" for name, value in env.items()]
+        self.line(" \\\n  ".join([*lines, shlex.join(words)]))
 
     def curl(self, number: int, step: Step) -> None:
         """Write a step for pasting into a shell."""
@@ -107,19 +120,33 @@ class Report:
         self, number: int, step: Step, answer: Answer, wrong: list[str]
     ) -> None:
         """Write a step that was made: what was sent, what came back, right or not."""
-        self.line()
-        mark, style = ("WRONG", "red") if wrong else ("ok", "green")
-        title = f"{number}. {step.title}"
-        gap = " " * max(1, self.width - len(title) - len(mark))
-        self.line(f"{self._paint(title, 'bold')}{gap}{self._paint(mark, style)}")
+        self._title(number, step.title, is_wrong=bool(wrong))
         for line in _request_lines(step.request):
             self._quote("> ", line, "cyan")
         for line in _answer_lines(answer):
             self._quote("< ", line)
-        for each in step.expectations:
-            if each.text in wrong:
-                self.line(f"{INDENT}  wrong: not so that {each.text}", "red")
-        right = [each.text for each in step.expectations if each.text not in wrong]
+        self._judge([(each.text, each.text not in wrong) for each in step.expectations])
+
+    def outcome(self, number: int, outcome: Outcome) -> None:
+        """Write what was tried with a browser, or the worker: likewise."""
+        is_wrong = not all(holds for _, holds in outcome.expected)
+        self._title(number, outcome.title, is_wrong=is_wrong)
+        for line in outcome.told:
+            self._quote("| ", line)
+        self._judge(outcome.expected)
+
+    def _title(self, number: int, text: str, *, is_wrong: bool) -> None:
+        self.line()
+        mark, style = ("WRONG", "red") if is_wrong else ("ok", "green")
+        title = f"{number}. {text}"
+        gap = " " * max(1, self.width - len(title) - len(mark))
+        self.line(f"{self._paint(title, 'bold')}{gap}{self._paint(mark, style)}")
+
+    def _judge(self, expected: Sequence[tuple[str, bool]]) -> None:
+        for text, holds in expected:
+            if not holds:
+                self.line(f"{INDENT}  wrong: not so that {text}", "red")
+        right = [text for text, holds in expected if holds]
         for line in self._wrapped(", ".join(right)):
             self.line(line, "dim")
 

@@ -23,7 +23,9 @@ MODULES = (
     "drf_spectacular_sidecar",
     "gunicorn",
     "jwcrypto",
+    "mozilla_django_oidc",
     "oauth2_provider",
+    "requests",
     "rest_framework",
 )
 

@@ -1,14 +1,15 @@
 """The run of the demo: seed, start, then check by itself or serve."""
 
+import sys
 import time
 
 from django.core.management.base import CommandError
 
-from demo.cast import OPERATOR, Cast
+from demo.cast import CUSTOMERS, OPERATOR, Cast
 from demo.exchange import Answer, Request, send
 from demo.expectations import Step
-from demo.processes import Services
-from demo.report import Report
+from demo.processes import MANAGE, Services
+from demo.report import Report, Stream
 from demo.steps import (
     QUIET,
     SHARED,
@@ -18,10 +19,30 @@ from demo.steps import (
     make_steps,
     token_request,
 )
+from demo.tries import PAYMENTS, try_all
 
-__all__ = ["Show"]
+__all__ = ["Show", "play"]
 
 DISCOVERY = "/.well-known/openid-configuration"
+
+
+def play(
+    stream: Stream,
+    *,
+    ports: tuple[int, int],
+    rows: int,
+    color: bool | None,
+    check: bool,
+) -> None:
+    """Run from the seeding to the end, on the ports of the API and the provider."""
+    report, (port, identity_port) = Report(stream, color=color), ports
+    with Services(Cast(), port=port, identity_port=identity_port) as services:
+        show = Show(services, report, rows)
+        show.prepare()
+        if check:
+            show.check()
+        else:
+            show.serve()
 
 
 class Show:
@@ -31,14 +52,14 @@ class Show:
         self._services = services
         self._report = report
         self._rows = rows
-        self._cast = Cast()
+        self._cast = services.cast
 
     def prepare(self) -> None:
         """Seed both databases and start both services."""
         say = self._report.progress
         began = time.monotonic()
         say(f"Seeding {self._rows:,} transfers over 1,000 accounts ...")
-        self._services.seed(self._cast, self._rows)
+        self._services.seed(self._rows)
         seeded = time.monotonic()
         say(f"Seeded in {seeded - began:.1f} s. Starting the two services ...")
         self._services.start()
@@ -66,9 +87,16 @@ class Show:
             failed += bool(wrong)
             before = answer
         self._report.line()
+        self._report.line("A browser without JavaScript, and the worker:")
+        total = len(steps)
+        for outcome in try_all(self._services):
+            total += 1
+            self._report.outcome(total, outcome)
+            failed += not all(holds for _, holds in outcome.expected)
+        self._report.line()
         if failed:
-            raise CommandError(f"{failed} of {len(steps)} steps went wrong.")
-        self._report.line(f"All {len(steps)} steps are right.", "green")
+            raise CommandError(f"{failed} of {total} steps went wrong.")
+        self._report.line(f"All {total} steps are right.", "green")
 
     def serve(self) -> None:
         """Print what to try, and serve until Ctrl-C."""
@@ -77,6 +105,7 @@ class Show:
         report.heading("Addresses")
         report.pairs(
             [
+                ("Web page", f"{services.api}/"),
                 ("API", f"{services.api}/api/"),
                 ("Documentation", f"{services.api}/api/docs/"),
                 ("Admin site", f"{services.api}/admin/ (sign in as {OPERATOR})"),
@@ -85,6 +114,8 @@ class Show:
         )
         report.heading("People of this run")
         report.people(self._cast)
+        report.heading("With a browser, and as a service")
+        self._recipes()
         report.heading(f"A token of {OPERATOR}, to paste first")
         report.token(
             token,
@@ -97,6 +128,35 @@ class Show:
             report.curl(number, step)
         report.heading("Serving. Ctrl-C stops everything and leaves nothing behind.")
         services.watch()
+
+    def _recipes(self) -> None:
+        """Tell how to try what needs no token of one's own."""
+        report, services = self._report, self._services
+        person = f"Log in as {CUSTOMERS[0]}, with the password above."
+        report.recipe(
+            "The web page: accounts, transfers, and a form that sends once",
+            [
+                f"Open {services.api}/ and press Log in. {person}",
+                "Send money by New transfer, and press Send twice: it is one transfer.",
+            ],
+        )
+        report.recipe(
+            "The API in a browser",
+            [f"Open {services.api}/api/transfers/ and press Log in, top right."],
+        )
+        report.recipe(
+            "Swagger UI",
+            [
+                f"Open {services.api}/api/docs/ and press Authorize, twice. {person}",
+            ],
+        )
+        report.recipe(
+            "The worker: pays what is in a file, each payment once",
+            ["Paste this into another shell, twice. Then look into the file."],
+        )
+        file = services.write("payments.csv", PAYMENTS)
+        words = [sys.executable, str(MANAGE), "worker", str(file)]
+        report.command(words, services.worker_env)
 
     def _steps(self, token: str) -> tuple[Step, ...]:
         api = self._services.api

@@ -10,11 +10,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
 
-from demo.processes import Services
-from demo.report import Report
 from demo.requirements import MOST_ROWS, check_installed, check_space, choose_ports
-from demo.show import Show
 
 __all__ = ["Command"]
 
@@ -61,17 +59,18 @@ class Command(BaseCommand):
         check_installed()
         check_space(Path(tempfile.gettempdir()), options["rows"])
         port, identity_port = choose_ports(options["port"], options["identity_port"])
-        report = Report(self.stdout, color=_color(options))
+        # It needs the packages that were looked for just now.
+        play = import_string("demo.show.play")
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _leave)
         try:
-            with Services(port=port, identity_port=identity_port) as services:
-                show = Show(services, report, options["rows"])
-                show.prepare()
-                if options["check"]:
-                    show.check()
-                else:
-                    show.serve()
+            play(
+                self.stdout,
+                ports=(port, identity_port),
+                rows=options["rows"],
+                color=_color(options),
+                check=options["check"],
+            )
         except BrokenPipeError:
             # Nobody reads any more (as in `demo | head`), so nothing is said.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,8 +78,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            report.line()
-            report.line("Stopped. Both services and their folder are gone.")
+            self.stdout.write("\nStopped. Both services and their folder are gone.")
             if options["check"]:
                 sys.exit(SIGNALLED + signal.SIGINT)
 
