@@ -24,6 +24,9 @@ def absent(connection: Any, model: type[Model]) -> Iterator[str]:
     What a database cannot have, Django does not make there.
     """
     options = model._meta
+    if connection.vendor == "sqlite":
+        # To find out Django would take the lock for writers, and maybe wait for it.
+        vars(connection.features).setdefault("supports_json_field", True)
     with connection.cursor() as cursor:
         found = connection.introspection.get_constraints(cursor, options.db_table)
     unique = [[str(part.column) for part in options.pk_fields]]
