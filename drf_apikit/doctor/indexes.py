@@ -23,27 +23,19 @@ def absent(connection: Any, model: type[Model]) -> Iterator[str]:
 
     What a database cannot have, Django does not make there.
     """
-    options = model._meta
+    table = model._meta.db_table
     if connection.vendor == "sqlite":
         # To find out Django would take the lock for writers, and maybe wait for it.
         vars(connection.features).setdefault("supports_json_field", True)
     with connection.cursor() as cursor:
-        found = connection.introspection.get_constraints(cursor, options.db_table)
-    unique = [[str(part.column) for part in options.pk_fields]]
-    plain: list[list[str]] = []
-    fields: Any = options.local_concrete_fields
-    for field in fields:
-        if field.unique and not field.primary_key:
-            unique.append([field.column])
-        if field.db_index and not field.unique:
-            plain.append([field.column])
-    unique += [_columns(model, names) for names in options.unique_together]
-    for columns in unique:
-        if not _has_unique(found, columns):
-            yield f"unique {options.db_table}({', '.join(columns)})"
-    for columns in plain:
-        if not _has_index(found, columns):
-            yield f"index {options.db_table}({', '.join(columns)})"
+        found = connection.introspection.get_constraints(cursor, table)
+    for kind, has, declared in (
+        ("unique", _has_unique, _unique(model)),
+        ("index", _has_index, _plain(model)),
+    ):
+        for columns in declared:
+            if not has(found, columns):
+                yield f"{kind} {table}({', '.join(columns)})"
     yield from _named(connection, model, found)
 
 
@@ -52,6 +44,25 @@ def invalid(connection: Any, tables: Iterable[str]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_PUBLIC, [list(tables)])
         return [str(name) for (name,) in cursor.fetchall()]
+
+
+def _unique(model: type[Model]) -> Iterator[list[str]]:
+    """Give the columns of keys and of what is declared to be unique."""
+    fields: Any = model._meta.local_concrete_fields
+    yield [str(part.column) for part in model._meta.pk_fields]
+    for field in fields:
+        if field.unique and not field.primary_key:
+            yield [field.column]
+    for names in model._meta.unique_together:
+        yield _columns(model, names)
+
+
+def _plain(model: type[Model]) -> Iterator[list[str]]:
+    """Give the columns of other indexes without a name."""
+    fields: Any = model._meta.local_concrete_fields
+    for field in fields:
+        if field.db_index and not field.unique:
+            yield [field.column]
 
 
 def _named(connection: Any, model: type[Model], found: Found) -> Iterator[str]:
