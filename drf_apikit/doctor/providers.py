@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from drf_apikit.conf import ClientSettings, IssuerSettings, apikit_settings
 from drf_apikit.login.registration import Registration
 
 __all__ = ["Provider", "providers"]
 
-_LEEWAY = 30
+#: Of who has no setting for it.
+_LEEWAY: Final = 30
 
 
 @dataclass(slots=True)
@@ -24,7 +26,7 @@ class Provider:
     def leeway(self) -> int:
         """The seconds by which clocks may differ, by the strictest setting."""
         uses = [self.trusted, None if self.login is None else self.login.settings]
-        return min([_LEEWAY, *(one.leeway for one in uses if one is not None)])
+        return min((one.leeway for one in uses if one is not None), default=_LEEWAY)
 
     @property
     def timeout(self) -> float:
