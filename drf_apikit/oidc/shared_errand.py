@@ -147,7 +147,10 @@ class Errand(Generic[T]):
         deadline = time.monotonic() + (self._means.life + 1 if patient else 0)
         while True:
             lock = self._shared.lock(self._clock(), self._means.life)
-            if lock.state is LockState.BUSY and time.monotonic() < deadline:
+            # The cache may forget a little later than the lock is over.
+            is_over = lock.state is LockState.FAILED and lock.until <= self._clock()
+            is_held = is_over or lock.state is LockState.BUSY
+            if is_held and time.monotonic() < deadline:
                 self._beat.wait(_BEAT)
             elif lock.state is not LockState.MINE:
                 return lock

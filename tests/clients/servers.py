@@ -113,6 +113,7 @@ class Api:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, answer: Callable[[Asked], Reply]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -428,6 +428,28 @@ def test_a_failure_without_its_reason(
     assert reason(source.process()) == ("another process has failed", PATIENCE)
 
 
+def test_a_lock_that_is_over_is_waited_for(
+    one: SharedValue[str], source: Source, clock: Clock, shared: Memory
+) -> None:
+    """Caches are not exact to the millisecond."""
+    source.fail()
+    reason(source.process())
+    source.mend()
+    clock.now += PATIENCE
+    ((name, (lock, _)),) = [
+        item for item in shared.values.items() if item[0].endswith(":lock")
+    ]
+    shared.values[name] = (lock, float("inf"))
+
+    def before(call: str) -> None:
+        # It is asked for the second time.
+        if call == "add" and shared.calls.count("add") > 2:
+            shared.values.pop(name, None)
+
+    shared.before = before
+    assert one.get() == "value 2"
+
+
 def test_a_reason_is_found_with_the_lock(
     one: SharedValue[str], other: SharedValue[str], source: Source, shared: Memory
 ) -> None:
