@@ -63,7 +63,7 @@ def _transport() -> Iterator[checks.CheckMessage]:
     path = apikit_settings.authentication.transport
     if not _loads(path):
         return
-    kept = {"headers": {}, "body": None, "timeout": 1.0, "max_size": 1}
+    kept: dict[str, Any] = {"headers": {}, "body": None, "timeout": 1.0, "max_size": 1}
     try:
         inspect.signature(load(path)).bind("GET", "url", **kept, proxies=None)
     except (TypeError, ValueError) as error:
