@@ -7,6 +7,7 @@ from typing import Any
 from django.db import router, transaction
 
 from drf_apikit.conf import LoginSettings
+from drf_apikit.jose import claim_at
 from drf_apikit.login.errors import LoginError, Reason
 from drf_apikit.login.hooked import hooked
 from drf_apikit.login.registration import Registration
@@ -14,7 +15,7 @@ from drf_apikit.models import ExternalIdentity
 from drf_apikit.users.enrolment import enrol, find_identity
 from drf_apikit.users.grants import apply_grants
 
-__all__ = ["Hooks", "Person", "user_of"]
+__all__ = ["Hooks", "Person", "regrant", "user_of"]
 
 Claims = Mapping[str, Any]
 
@@ -81,6 +82,20 @@ def user_of(person: Person, hooks: Hooks) -> Any:
     user = hooked(lambda: _updated(person, hooks, user))
     _check(user, hooks)
     return user
+
+
+def regrant(claims: Claims, client: Registration) -> None:
+    """Give and take groups and staff status by a later ID token of the same login.
+
+    One that says nothing of them changes nothing: the userinfo endpoint may say it.
+    """
+    person = Person.of(claims, client)
+    path = person.settings.groups_claim
+    if path is None or claim_at(claims, path) is None:
+        return
+    identity = find_identity(person)
+    if identity is not None:
+        apply_grants(person, identity)
 
 
 def _enrolled(person: Person, hooks: Hooks, made: list[Any]) -> ExternalIdentity | None:

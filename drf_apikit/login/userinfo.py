@@ -20,7 +20,10 @@ __all__ = ["ask_userinfo", "joined"]
 _ACCEPT: Final = "application/json, application/jwt"
 _SIGNED: Final = "application/jwt"
 #: What an ID token says of itself and of its login, and no other answer changes.
-_OF_THE_TOKEN: Final = ("iss", "sub", "aud", "azp", "exp", "iat", "nonce", "auth_time")
+_OF_THE_TOKEN: Final = (
+    *("iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "sid"),
+    *("at_hash", "auth_time", "acr", "amr"),
+)
 
 
 def ask_userinfo(

@@ -22,6 +22,9 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend as MozillaBackend
 
 from drf_apikit.login.backend import OIDCAuthenticationBackend
 from drf_apikit.login.errors import LoginError, Reason
+from drf_apikit.login.people import regrant
+from drf_apikit.login.registration import registration
+from drf_apikit.login.userinfo import joined
 from drf_apikit.models import ExternalIdentity
 from tests.databases import in_threads
 from tests.jose.minting import base64url, mint
@@ -474,9 +477,15 @@ def test_an_address_is_verified_by_whom_it_is_from(
 
 
 def test_userinfo_cannot_say_who_has_logged_in(provider: Provider) -> None:
-    provider.userinfo = {"iss": "https://evil.test", "iat": 1, "nonce": "x"}
+    provider.userinfo = {"iss": "https://evil.test", "iat": 1, "amr": ["otp"]}
+    provider.claims["amr"] = ["pwd"]
     login(provider)
     assert ExternalIdentity.objects.get().issuer == provider.url
+    backend = OIDCAuthenticationBackend()
+    tokens = {"sub": "alice", "iss": provider.url, "iat": 2, "amr": ["pwd"]}
+    whole = joined(tokens, provider.userinfo)
+    assert whole == {**tokens, "iat": 2}
+    assert backend.verify_claims(whole) is False
 
 
 # Whose a login is.
@@ -566,6 +575,27 @@ def test_groups_come_out_of_either_source(
     provider.clock = lambda: time.time() + 2
     assert login(provider).is_staff
     assert not user.groups.exists()
+
+
+def test_a_later_id_token_gives_and_takes_groups(
+    provider: Provider, having: Callable[..., None]
+) -> None:
+    Group.objects.create(name="Editors")
+    having(GROUPS_CLAIM="realm.roles", GROUPS={"editor": "Editors"})
+    user = login(provider)
+    claims = {"iss": provider.url, "sub": "alice", "iat": time.time() + 1}
+
+    def groups_by(**told: Any) -> int:
+        regrant({**claims, **told}, registration())
+        return len(user.groups.all())
+
+    assert groups_by() == 0
+    assert groups_by(realm={"roles": ["editor"]}) == 1
+    assert groups_by() == 1
+    assert groups_by(sub="nobody", realm={"roles": []}) == 1
+    assert groups_by(realm={"roles": []}) == 0
+    having(GROUPS_CLAIM=None, GROUPS={})
+    assert groups_by(realm={"roles": ["editor"]}) == 0
 
 
 def test_mozillas_algorithm_names_users(
