@@ -121,6 +121,7 @@ def at(stage: Stage, login_settings: Any, way: str) -> Stage:
     return stage
 
 
+@pytest.mark.compliance("RFC 9700", "2.5")
 @pytest.mark.parametrize("way", WAYS)
 def test_a_good_login(example: Stage, login_settings: Any, way: str) -> None:
     response = at(example, login_settings, way).login("/who/")

@@ -46,6 +46,7 @@ def refused(response: requests.Response) -> None:
     assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
 
 
+@pytest.mark.compliance("RFC 7523", "2.2")
 @pytest.mark.parametrize(
     ("header", "kind"),
     [
@@ -72,6 +73,7 @@ def test_it_may_say_who_it_is_as_well(provider: Provider) -> None:
     assert response.status_code == 200
 
 
+@pytest.mark.compliance("RFC 7523", "3")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -150,6 +152,7 @@ def test_what_is_no_assertion_is_refused(provider: Provider, text: str) -> None:
     refused(ask(provider, text))
 
 
+@pytest.mark.compliance("RFC 7523", "3")
 def test_an_assertion_works_once(provider: Provider) -> None:
     used = claims(provider)
     assert ask(provider, mint(ES256, used)).status_code == 200
