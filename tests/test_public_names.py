@@ -14,6 +14,7 @@ PUBLIC: Final = {
         "JWTBearerAuthentication",
         "any_of",
     },
+    "drf_apikit.clients": {"ClientCredentials", "TokenUnavailableError"},
     "drf_apikit.conditional": {
         "Aggregate",
         "BodyHash",
@@ -35,6 +36,18 @@ PUBLIC: Final = {
     },
     "drf_apikit.counters": {"EVENTS", "Event", "count"},
     "drf_apikit.idempotency": {"IdempotencyMixin", "idempotent", "ignoring"},
+    "drf_apikit.login": {
+        "Ending",
+        "LoginError",
+        "OIDCAuthenticationBackend",
+        "OIDCAuthenticationCallbackView",
+        "OIDCAuthenticationRequestView",
+        "OIDCLogoutView",
+        "Reason",
+        "SessionRefresh",
+    },
+    "drf_apikit.login.browsable_urls": {"app_name", "urlpatterns"},
+    "drf_apikit.login.urls": {"urlpatterns"},
     "drf_apikit.models": {
         "ExternalIdentity",
         "IdempotencyRecord",

@@ -10,6 +10,11 @@ from drf_apikit.checks.authentication import (
 from drf_apikit.checks.clients import check_deployed_clients
 from drf_apikit.checks.conditional import check_conditional
 from drf_apikit.checks.idempotency import check_idempotency
+from drf_apikit.checks.login import (
+    check_deployed_login,
+    check_login,
+    check_login_views,
+)
 from drf_apikit.checks.pagination import check_pagination
 from drf_apikit.checks.scopes import check_scopes
 from drf_apikit.checks.settings import check_settings
@@ -21,8 +26,11 @@ __all__ = [
     "check_cors",
     "check_deployed_authentication",
     "check_deployed_clients",
+    "check_deployed_login",
     "check_groups",
     "check_idempotency",
+    "check_login",
+    "check_login_views",
     "check_pagination",
     "check_problems",
     "check_scopes",
@@ -40,6 +48,9 @@ def register() -> None:
     checks.register(check_idempotency, checks.Tags.urls)
     checks.register(check_authentication, checks.Tags.security)
     checks.register(check_deployed_authentication, checks.Tags.security, deploy=True)
+    checks.register(check_login, checks.Tags.security)
+    checks.register(check_login_views, checks.Tags.urls)
+    checks.register(check_deployed_login, checks.Tags.security, deploy=True)
     checks.register(check_deployed_clients, checks.Tags.security, deploy=True)
     checks.register(check_groups, checks.Tags.database)
     checks.register(check_scopes, checks.Tags.urls)

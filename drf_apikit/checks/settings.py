@@ -22,9 +22,9 @@ _IDS: Final[Mapping[str, str]] = {
 def check_settings(**_: Any) -> list[checks.CheckMessage]:
     """Report unknown keys, bad values and missing mandatory ones.
 
-    `E001` unknown key, `E002` bad value, `E003` missing, `E004` a dotted path
-    that cannot be imported, or called as it is, `E005` a cache alias that is not in `CACHES`, `E021` a
-    private key that is none.
+    `E001` unknown key, `E002` bad value, `E003` missing, `E004` a dotted path that
+    cannot be imported, or called as it is, `E005` a cache alias that is not in
+    `CACHES`, `E021` a private key that is none.
     """
     faults = apikit_settings.faults()
     if faults:
