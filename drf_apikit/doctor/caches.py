@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache import caches
-from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 
@@ -165,7 +164,7 @@ class _Examined:
 
     def _shared(self, outcome: Outcome, known: str, kind: type) -> Finding:
         seen = "Another process does not see what this one has put there."
-        if issubclass(kind, LocMemCache | DummyCache):
+        if issubclass(kind, LocMemCache):
             seen = f"{kind.__name__}: each process has its own."
         elif not outcome.known:
             seen = f"No other process could be asked: {outcome.failure}"

@@ -9,7 +9,7 @@ from drf_apikit.doctor.findings import Finding, Subject
 from drf_apikit.doctor.providers import Provider
 from drf_apikit.jose import KeySet, KeySetError, parse_key_set
 from drf_apikit.oidc.fetch import FetchError, parse_object
-from drf_apikit.oidc.issuers import find_issuer
+from drf_apikit.oidc.issuers import trusted_issuers
 from drf_apikit.oidc.jwks import KeyStore
 from drf_apikit.oidc.transport import Reply
 
@@ -80,10 +80,14 @@ def _judged(subject: Subject, provider: Provider, keys: KeySet, where: str) -> F
 
 def _shared(subject: Subject, keys: KeySet) -> Iterator[Finding]:
     """Tell what requests would use."""
-    with Attempt():
-        store = find_issuer(subject.name).source
-        if isinstance(store, KeyStore):
-            yield _age(subject, store, keys)
+    sources = [
+        issuer.source
+        for name, issuer in trusted_issuers().items()
+        if name == subject.name
+    ]
+    yield from (
+        _age(subject, store, keys) for store in sources if isinstance(store, KeyStore)
+    )
 
 
 def _age(subject: Subject, store: KeyStore, keys: KeySet) -> Finding:

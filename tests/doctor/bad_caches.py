@@ -1,10 +1,12 @@
 """Caches that do one thing wrong."""
 
 import json
+import os
 import time
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 
 __all__ = [
@@ -12,7 +14,9 @@ __all__ = [
     "Forgetful",
     "HalfBroken",
     "Json",
+    "Lists",
     "Picky",
+    "Private",
     "Unlocked",
 ]
 
@@ -69,3 +73,18 @@ class HalfBroken(LocMemCache):
 
     def delete_many(self, keys: Any, *_: Any, **__: Any) -> None:
         raise ConnectionError(keys)
+
+
+class Lists(LocMemCache):
+    """One with a serializer that knows no tuples, which can be done without."""
+
+    def get(self, key: Any, default: Any = None, version: Any = None) -> Any:
+        found = super().get(key, default, version)
+        return list(found) if isinstance(found, tuple) else found
+
+
+class Private(FileBasedCache):
+    """One in which processes have keys of their own, as a KEY_PREFIX may be."""
+
+    def make_key(self, key: Any, version: Any = None) -> str:
+        return f"{os.getpid()}:{super().make_key(key, version)}"

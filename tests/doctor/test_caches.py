@@ -133,6 +133,20 @@ def test_files_are_shared_by_one_host(settings: Any, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("_quick")
+def test_processes_with_keys_of_their_own(settings: Any, tmp_path: Path) -> None:
+    use(settings, tmp_path, "Private")
+    found = told()["shared"]
+    assert found.status == "risk"
+    assert found.seen.startswith("Another process does not see")
+
+
+@pytest.mark.usefixtures("_no_processes", "_quick")
+def test_lists_will_do_for_tuples(settings: Any, tmp_path: Path) -> None:
+    use(settings, tmp_path, "Lists")
+    assert told()["values"].status == "ok"
+
+
 def test_an_alias_that_is_none(settings: Any) -> None:
     settings.DRF_APIKIT = {"IDEMPOTENCY": {"CACHE": "nowhere"}}
     settings.CACHES = {"default": LOCAL}

@@ -72,3 +72,9 @@ def test_all_else_is_shown(text: str, shown: str) -> None:
 def test_an_error_is_one_line() -> None:
     assert error_text(ValueError("a\nb")) == "ValueError: a"
     assert error_text(ValueError()) == "ValueError"
+
+
+def test_settings_that_contain_themselves_come_to_an_end(settings: Any) -> None:
+    settings.LOOP = loop = {"PASSWORD": "canary-in-a-loop"}
+    settings.LOOP["LOOP"] = loop
+    assert redactor()("canary-in-a-loop") == "***"
