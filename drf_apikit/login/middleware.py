@@ -106,6 +106,8 @@ class SessionRefresh(MozillaSessionRefresh):
         self, request: HttpRequest, ticket: Ticket
     ) -> HttpResponseBase | None:
         """Have the browser ask, if this is a request that it can come back to."""
+        if time.time() < ticket.expires_at:
+            return None
         if request.method != "GET":
             if not is_in_grace(ticket.expires_at, time.time()):
                 end_session(request, Ending.EXPIRED)

@@ -16,7 +16,7 @@ from typing import Final
 
 from django.contrib.sessions.backends.base import SessionBase
 
-from drf_apikit.jose import TokenError
+from drf_apikit.jose import Reason, TokenError
 from drf_apikit.jose.id_token import check_refreshed_id_token
 from drf_apikit.login.client import id_token_verifier, revoke_token, token_request
 from drf_apikit.login.endings import Ending
@@ -28,7 +28,7 @@ from drf_apikit.oidc.id_tokens import verify_id_token
 from drf_apikit.oidc.sharing import Lock, LockState, SharedLevel
 from drf_apikit.oidc.token_endpoint import ProviderError, TokenAnswer, TokenRefusedError
 
-__all__ = ["Renewed", "renew"]
+__all__ = ["Renewed", "forget_outages", "renew"]
 
 logger = logging.getLogger("drf_apikit.login")
 
@@ -57,6 +57,11 @@ class Renewed:
 def renew(session: SessionBase, ticket: Ticket, held: KeptTokens) -> Renewed:
     """Renew tokens that are due, which have a refresh token."""
     return _Renewal(session, ticket, held).run()
+
+
+def forget_outages() -> None:
+    """Ask every provider again at the next need."""
+    _AWAY.clear()
 
 
 class _OutageError(Exception):
@@ -122,7 +127,10 @@ class _Renewal:
             self._shared.fail(lock, time.time())
             return self._without()
         except _EndedError as error:
-            newer = self._await_newer(_STORING if lock.state is LockState.NONE else 0)
+            # A cache that keeps nothing gives the lock to everybody.
+            again = self._shared.lock(time.time(), _lock_life(self._client))
+            is_alone = again.state is not LockState.BUSY
+            newer = self._await_newer(_STORING if is_alone else 0)
             self._shared.unlock(lock)
             # Without a lock another request was faster with the refresh token; or
             # there was a login anew, which this says nothing about.
@@ -181,6 +189,9 @@ class _Renewal:
         except KeysUnavailableError as error:
             raise _OutageError(str(error)) from None
         except TokenError as error:
+            if error.reason is Reason.KEY_UNKNOWN:
+                # The provider has another key, which cannot be had yet.
+                raise _OutageError(str(error)) from None
             is_same = subject == held.claims["sub"]
             ending = Ending.INVALID if is_same else Ending.ANOTHER_USER
             raise _EndedError(ending, str(error)) from None

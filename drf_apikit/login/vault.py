@@ -11,9 +11,11 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.utils import timezone
 
 from drf_apikit.login.stored import is_on_server
 from drf_apikit.sealing import seal_text, unseal_text
@@ -53,7 +55,8 @@ def keep(session: SessionBase, key: str | None, tokens: KeptTokens) -> str | Non
         return None
     # The session lives on from a request that comes before the renewal is due.
     life = tokens.expires_at - time.time() + session.get_expiry_age()
-    record.set_expiry(max(1, int(life)))
+    # A number of seconds would never end for sessions in files.
+    record.set_expiry(timezone.now() + timedelta(seconds=life))
     try:
         record.save()
     except UpdateError:

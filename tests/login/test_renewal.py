@@ -1,0 +1,427 @@
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+
+from drf_apikit.login import renewal
+from drf_apikit.login.endings import Ending
+from drf_apikit.login.sessions import ticket_of, tokens_of
+from drf_apikit.login.vault import KeptTokens, keep
+from drf_apikit.oidc.sharing import LockState, SharedLevel
+from drf_apikit.signals import session_ended
+from tests.databases import in_threads
+from tests.login.answers import as_raw, as_refusal, as_text
+from tests.login.provider import JWKS, REVOKE, TOKEN, Provider
+from tests.login.website import Browser, open_website
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ALICE: Final = "alice@example.com"
+LIFE: Final = 300
+DUE: Final = 241
+ENGINES: Final = ("db", "cached_db", "cache", "file")
+
+
+@pytest.fixture
+def browser(
+    provider: Provider, login_settings: Any, monkeypatch: Any, tmp_path: Any
+) -> Any:
+    login_settings.SESSION_FILE_PATH = str(tmp_path)
+    browser = open_website(provider, login_settings, monkeypatch)
+    browser.log_in()
+    yield browser
+    renewal.forget_outages()
+
+
+@pytest.fixture(params=ENGINES)
+def stored(request: pytest.FixtureRequest, browser: Browser) -> Browser:
+    """Log in with each kind of session."""
+    browser.settings.SESSION_ENGINE = (
+        f"django.contrib.sessions.backends.{request.param}"
+    )
+    browser.client = Client()
+    browser.log_in()
+    browser.provider.seen.clear()
+    return browser
+
+
+@pytest.fixture
+def endings() -> Any:
+    said: list[Ending] = []
+
+    def hear(**values: Any) -> None:
+        said.append(values["reason"])
+
+    session_ended.connect(hear)
+    yield said
+    session_ended.disconnect(hear)
+
+
+def tab_of(browser: Browser) -> Client:
+    """Give another tab of the same browser."""
+    tab = Client()
+    tab.cookies = browser.client.cookies
+    return tab
+
+
+def visitor(browser: Browser, url: str = "/who/") -> Callable[[], str]:
+    """Give a request of another tab."""
+    tab = tab_of(browser)
+
+    def visit() -> str:
+        return str(tab.get(url).content.decode())
+
+    return visit
+
+
+def held_by(browser: Browser) -> KeptTokens:
+    tokens = tokens_of(browser.client.session)
+    assert tokens is not None
+    return tokens
+
+
+def renewals(browser: Browser) -> int:
+    form = [each.form for each in browser.provider.seen if each.path == TOKEN]
+    return sum(each.get("grant_type") == "refresh_token" for each in form)
+
+
+def lock_of(browser: Browser) -> SharedLevel:
+    ticket = ticket_of(browser.client.session)
+    assert ticket is not None
+    digest = hashlib.sha256(str(ticket.vault).encode()).hexdigest()
+    return SharedLevel(f"drf_apikit:login:renewal:{digest}")
+
+
+# Requests at the same time.
+
+
+def test_of_requests_at_once_one_renews(database: str, browser: Browser) -> None:
+    del database
+    browser.clock.now += LIFE + 1
+    assert in_threads(*(visitor(browser) for _ in range(8))) == [ALICE] * 8
+    assert renewals(browser) == 1
+    assert browser.who() == ALICE
+    assert renewals(browser) == 1
+
+
+def test_with_every_kind_of_session_one_renews(stored: Browser) -> None:
+    stored.clock.now += LIFE + 1
+    assert in_threads(*(visitor(stored) for _ in range(6))) == [ALICE] * 6
+    assert renewals(stored) == 1
+    stored.clock.now += LIFE + 1
+    assert in_threads(*(visitor(stored) for _ in range(6))) == [ALICE] * 6
+    assert renewals(stored) == 2
+
+
+def test_before_the_end_nobody_waits(browser: Browser) -> None:
+    browser.clock.now += DUE
+    held = browser.provider.hold(TOKEN)
+
+    def others() -> list[str]:
+        assert held.asked.wait(30)
+        found = [visitor(browser)() for _ in range(3)]
+        held.let_go()
+        return found
+
+    first, found = in_threads(lambda: [visitor(browser)()], others)
+    assert first + found == [ALICE] * 4
+    assert renewals(browser) == 1
+
+
+def test_after_the_end_all_wait_for_what_one_gets(browser: Browser) -> None:
+    browser.clock.now += LIFE + 1
+    held = browser.provider.hold(TOKEN)
+    came = threading.Event()
+
+    def other() -> str:
+        assert held.asked.wait(30)
+        came.set()
+        return visitor(browser)()
+
+    def let_go() -> str:
+        assert came.wait(30)
+        held.let_go()
+        return ""
+
+    assert in_threads(visitor(browser), other, let_go) == [ALICE, ALICE, ""]
+    assert renewals(browser) == 1
+
+
+def test_an_older_copy_of_the_session_does_no_harm(stored: Browser) -> None:
+    stored.clock.now += DUE
+    older = stored.client.session
+    assert older["oidc_id_token_expiration"]
+    stored.who()
+    newest = held_by(stored).refresh_token
+    # A slow request, which began before all that, saves what it knows.
+    older["basket"] = ["pear"]
+    older.save()
+    assert held_by(stored).refresh_token == newest
+    assert stored.who() == ALICE
+    assert renewals(stored) == 1
+    # The session knows again.
+    expiration = stored.client.session["oidc_id_token_expiration"]
+    assert expiration == held_by(stored).expires_at
+    assert stored.client.session["basket"] == ["pear"]
+    stored.clock.now += DUE
+    assert stored.who() == ALICE
+    assert renewals(stored) == 2
+
+
+def test_what_others_put_into_the_session_stays(browser: Browser) -> None:
+    browser.clock.now += DUE
+    held, tab = browser.provider.hold(TOKEN), tab_of(browser)
+
+    def use_tab() -> str:
+        assert held.asked.wait(30)
+        tab.post("/basket/")
+        held.let_go()
+        return ""
+
+    in_threads(visitor(browser), use_tab)
+    assert browser.client.get("/basket/").json() == {"basket": ["apple"]}
+    assert renewals(browser) == 1
+
+
+def test_without_a_shared_cache_a_slower_one_takes_what_is_there(
+    browser: Browser,
+) -> None:
+    browser.settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    }
+    browser.clock.now += LIFE + 1
+    assert in_threads(visitor(browser), visitor(browser)) == [ALICE, ALICE]
+    assert browser.who() == ALICE
+
+
+# What the provider says.
+
+
+@pytest.mark.compliance("RFC 6749", "5.2")
+def test_what_the_provider_takes_no_more_ends_the_session(
+    stored: Browser, endings: list[Ending]
+) -> None:
+    stored.provider.grants.revoke_all()
+    session = stored.client.session
+    key, ticket = str(session.session_key), ticket_of(session)
+    assert ticket is not None
+    stored.clock.now += DUE
+    assert stored.who() == "nobody"
+    assert endings == [Ending.REFUSED]
+    assert not session.exists(key)
+    assert not session.exists(str(ticket.vault))
+
+
+@pytest.mark.compliance("OIDC Core", "12.2")
+@pytest.mark.parametrize(
+    ("claims", "ending"),
+    [
+        ({"sub": "bob"}, Ending.ANOTHER_USER),
+        ({"aud": "another"}, Ending.INVALID),
+        ({"iss": "https://evil.example"}, Ending.INVALID),
+        ({"nonce": "another"}, Ending.INVALID),
+        ({"at_hash": "x"}, Ending.INVALID),
+        ({"exp": 1}, Ending.INVALID),
+        ({"iat": 1}, Ending.INVALID),
+        ({"auth_time": 1}, Ending.INVALID),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_an_id_token_that_is_not_good_ends_the_session(
+    browser: Browser, endings: list[Ending], claims: Any, ending: Ending
+) -> None:
+    browser.provider.claims = claims
+    browser.clock.now += DUE
+    assert browser.who() == "nobody"
+    assert endings == [ending]
+
+
+@pytest.mark.parametrize(
+    "tokens", [{"id_token": None}, {"refresh_token": None}, {"id_token": ""}]
+)
+def test_a_provider_may_send_less(browser: Browser, tokens: Any) -> None:
+    before = held_by(browser)
+    browser.provider.tokens = tokens
+    browser.clock.now += DUE
+    assert browser.who() == ALICE
+    after = held_by(browser)
+    assert after.renew_at > before.renew_at
+    assert after.id_token
+    assert (after.refresh_token == before.refresh_token) is ("refresh_token" in tokens)
+    assert after.claims == before.claims
+
+
+def test_max_age_is_a_matter_of_the_login(browser: Browser) -> None:
+    browser.option(MAX_AGE=0, LEEWAY=0)
+    browser.clock.now += DUE
+    assert browser.who() == ALICE
+    assert renewals(browser) == 1
+
+
+OUTAGES: Final = [
+    as_text(500, "down"),
+    as_text(200, "nonsense"),
+    as_refusal(401, "invalid_client"),
+    as_refusal(400, "temporarily_unavailable"),
+    as_raw(b""),
+]
+
+
+@pytest.mark.parametrize("answer", OUTAGES, ids=range(len(OUTAGES)))
+def test_a_provider_that_is_away_is_waited_for(
+    browser: Browser, endings: list[Ending], answer: Any
+) -> None:
+    browser.provider.answers[TOKEN] = answer
+    browser.clock.now += LIFE + 1
+    assert [browser.who() for _ in range(3)] == [ALICE] * 3
+    assert renewals(browser) == 1
+    browser.clock.now += 20
+    assert browser.who() == ALICE
+    assert renewals(browser) == 2
+    browser.clock.now += 20
+    del browser.provider.answers[TOKEN]
+    assert browser.who() == ALICE
+    assert held_by(browser).renew_at > browser.clock.now
+    assert endings == []
+
+
+@pytest.mark.parametrize("grace", [0, 300])
+def test_but_not_for_ever(browser: Browser, endings: list[Ending], grace: int) -> None:
+    browser.option(SESSION_GRACE=grace)
+    browser.provider.answers[TOKEN] = as_text(500, "down")
+    browser.clock.now += LIFE + grace - 1
+    assert browser.who() == ALICE
+    browser.clock.now += 1
+    assert browser.who() == "nobody"
+    assert endings == [Ending.UNAVAILABLE]
+
+
+def test_other_processes_are_told_of_an_outage(browser: Browser) -> None:
+    browser.provider.answers[TOKEN] = as_text(500, "down")
+    browser.clock.now += LIFE + 1
+    assert browser.who() == ALICE
+    renewal.forget_outages()
+    assert browser.who() == ALICE
+    assert renewals(browser) == 1
+
+
+def test_a_refresh_token_is_kept_though_the_rest_cannot_be_judged(
+    browser: Browser,
+) -> None:
+    before = held_by(browser)
+    browser.provider.rotate()
+    browser.provider.answers[JWKS] = as_text(500, "down")
+    browser.clock.now += LIFE + 1
+    assert browser.who() == ALICE
+    after = held_by(browser)
+    assert after.refresh_token in browser.provider.grants.refresh
+    assert after.renew_at == before.renew_at
+    browser.clock.now += 60
+    browser.provider.rotate("RSA")
+    assert browser.who() == ALICE
+    assert held_by(browser).renew_at > browser.clock.now
+
+
+# What happens meanwhile.
+
+
+def test_one_that_dies_holds_nobody_up(browser: Browser) -> None:
+    browser.clock.now += DUE
+    shared = lock_of(browser)
+    with shared.session():
+        assert shared.lock(browser.clock.now, 14).state is LockState.MINE
+    assert browser.who() == ALICE
+    assert renewals(browser) == 0
+    browser.clock.now += 15
+    assert browser.who() == ALICE
+    assert renewals(browser) == 1
+
+
+def test_after_the_end_nobody_waits_for_ever(
+    browser: Browser, monkeypatch: Any
+) -> None:
+    browser.clock.now += LIFE + 1
+    shared = lock_of(browser)
+    with shared.session():
+        assert shared.lock(browser.clock.now, 14).state is LockState.MINE
+    monkeypatch.setattr(time, "monotonic", count(step=5).__next__)
+    # As while the provider is away.
+    assert browser.who() == ALICE
+    assert renewals(browser) == 0
+
+
+def test_who_logs_out_meanwhile_is_out(browser: Browser) -> None:
+    browser.clock.now += DUE
+    session = browser.client.session
+    key = str(session.session_key)
+    held, tab = browser.provider.hold(TOKEN), tab_of(browser)
+
+    def leave() -> str:
+        assert held.asked.wait(30)
+        tab.logout()
+        held.let_go()
+        return ""
+
+    in_threads(visitor(browser), leave)
+    assert not session.exists(key)
+    # What the provider gave to a session that is no more is given back.
+    assert browser.provider.count(REVOKE) == 1
+    assert all(each.revoked for each in browser.provider.grants.refresh.values())
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_login_anew_meanwhile_is_not_undone(browser: Browser, refused: bool) -> None:
+    browser.clock.now += DUE
+    tab = Browser(browser.provider, browser.settings, tab_of(browser), browser.clock)
+    redirect = browser.answer_of(tab.begin())
+    held = browser.provider.hold(TOKEN)
+    answer = browser.provider.answers
+
+    def log_in() -> str:
+        assert held.asked.wait(30)
+        browser.provider.held.clear()
+        tab.finish(redirect)
+        if refused:
+            answer[TOKEN] = as_refusal(400, "invalid_grant")
+        held.let_go()
+        return ""
+
+    in_threads(visitor(browser), log_in)
+    answer.clear()
+    assert browser.who() == ALICE
+    assert held_by(browser).renew_at > browser.clock.now
+
+
+def test_tokens_that_are_lost_leave_the_way_through_the_browser(
+    stored: Browser,
+) -> None:
+    session = stored.client.session
+    ticket = ticket_of(session)
+    assert ticket is not None
+    session.delete(ticket.vault)
+    stored.clock.now += DUE
+    assert stored.who() == ALICE
+    stored.clock.now += LIFE
+    assert stored.client.get("/who/").status_code == 302
+
+
+def test_a_record_that_is_gone_is_not_made_anew(stored: Browser) -> None:
+    session, tokens = stored.client.session, held_by(stored)
+    ticket = ticket_of(session)
+    assert ticket is not None
+    session.delete(ticket.vault)
+    assert keep(session, ticket.vault, tokens) is None
+    assert not session.exists(str(ticket.vault))
+
+
+def test_no_cache_knows_the_tokens(browser: Browser) -> None:
+    browser.clock.now += DUE
+    browser.who()
+    kept = str(vars(caches["default"])["_cache"])
+    assert not any(token in kept for token in browser.provider.grants.secrets)
