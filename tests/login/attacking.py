@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlu
 import pytest
 from django.test import Client
 
-from tests.login.provider import CLIENT_ID, CLIENT_SECRET, TOKEN, Provider
+from tests.login.provider import CLIENT_ID, CLIENT_SECRET, REVOKE, TOKEN, Provider
 
 __all__ = [
     "SCRIPT",
@@ -90,8 +90,19 @@ def nobody_is_let_in(stage: Stage, response: Any) -> None:
     for secret in secrets_of(stage.provider):
         assert secret not in told
         assert secret not in stage.log.text
+    nobody_else_is_told(stage.provider)
     loud = [each for each in stage.log.records if each.levelno >= logging.WARNING]
     assert not [each for each in loud if each.exc_info], stage.log.text
+
+
+def nobody_else_is_told(provider: Provider) -> None:
+    """See that secrets went where they belong, and that no redirect was followed."""
+    for request in provider.seen:
+        assert request.path != "/elsewhere"
+        if request.path not in {TOKEN, REVOKE}:
+            assert not request.headers.get("authorization", "").startswith("Basic")
+            assert not request.form
+            assert "code_verifier" not in request.query
 
 
 def secrets_of(provider: Provider) -> Iterator[str]:
