@@ -36,7 +36,7 @@ _FOREIGN: Final = ("events", "htm", "htu", "ath")
 _KINDS: Final[Mapping[str, frozenset[str]]] = {
     "typ": frozenset({"ID"}),
     "token_use": frozenset({"id"}),
-    "token_type": frozenset({"id", "ID"}),
+    "token_type": frozenset({"id", "ID", "id_token"}),
 }
 #: What an access token may do, which no ID token says.
 _SCOPES: Final = ("scope", "scp")

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import router
 from django.views.decorators.debug import sensitive_variables
@@ -66,6 +66,9 @@ class OIDCAuthenticationBackend(MozillaBackend):
     """Logs in whom the provider vouches for, by the code that a browser brings."""
 
     request: Any
+    # Those of ModelBackend take passwords, and do not ask the methods below.
+    aauthenticate = BaseBackend.aauthenticate
+    aget_user = BaseBackend.aget_user
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse a hook that would never be called, so that nobody relies on it."""

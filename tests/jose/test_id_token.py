@@ -57,6 +57,7 @@ def refusal(rules: IdTokenRules = RULES, now: float = NOW, **claims: Any) -> Rea
         pytest.param({"aud": [CLIENT, CLIENT]}, id="twice"),
         pytest.param({"typ": "ID"}, id="of Keycloak"),
         pytest.param({"token_use": "id"}, id="of Cognito"),
+        pytest.param({"token_type": "id_token"}, id="that says what it is"),
         pytest.param({"scope": "openid"}, id="with a scope and a nonce"),
         pytest.param({"auth_time": NOW - 10**6}, id="of a long session"),
         pytest.param({"exp": NOW - 29, "iat": NOW - 400}, id="within leeway"),

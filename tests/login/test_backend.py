@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import requests
-from django.contrib.auth import authenticate
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aauthenticate, authenticate
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import (
     ImproperlyConfigured,
@@ -204,6 +205,23 @@ def test_a_password_posted_to_a_url_with_a_code_spends_no_code(
     bob = authenticate(request, username="bob", password="secret")
     assert bob is not None
     assert provider.count(TOKEN) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_the_same_for_those_who_wait(
+    provider: Provider, with_backend: Callable[[type], None]
+) -> None:
+    with_backend(Hooked)
+    User.objects.create_user("bob", password="secret")
+    request = coming_back(provider)
+    ask = async_to_sync(aauthenticate)
+    assert ask(request, username="bob", password="secret") is None
+    alice: Any = ask(request, nonce=NONCE, code_verifier=VERIFIER)
+    assert alice.username == "alice"
+    get = async_to_sync(Hooked().aget_user)
+    assert get(alice.pk) == alice
+    User.objects.update(is_active=False)
+    assert get(alice.pk) is None
 
 
 def test_mozillas_class_for_access_tokens_lets_nobody_in(provider: Provider) -> None:

@@ -99,6 +99,11 @@ def test_people_log_in_as_before_and_are_found(before: Any, after: Any) -> None:
     assert not after["greeting after logout"]
 
 
+def test_sessions_that_are_there_go_on(before: Any, after: Any) -> None:
+    assert before["former session"] is None
+    assert after["former session"] == "Carol"
+
+
 def test_hooks_decide_as_before(before: Any, after: Any) -> None:
     banned = "bob, banned"
     assert (before[banned]["status"], before[banned]["account"]) == (302, None)

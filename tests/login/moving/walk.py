@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import django
@@ -17,6 +18,7 @@ from django.test.utils import setup_test_environment
 from tests.login import provider as op
 from tests.login.answers import as_text
 
+COOKIE: Final = Path("cookie")
 ENDPOINTS: Final = {
     "OIDC_OP_AUTHORIZATION_ENDPOINT": op.AUTHORIZE,
     "OIDC_OP_TOKEN_ENDPOINT": op.TOKEN,
@@ -86,11 +88,31 @@ def walk(provider: op.Provider) -> dict[str, Any]:
     return outcomes
 
 
+def go_on() -> Any:
+    """Come back with the session of the walk before this one, if there was one."""
+    browser = Client()
+    if COOKIE.exists():
+        browser.cookies.load({"sessionid": COOKIE.read_text("ascii")})
+    shown = browser.get("/account/")
+    return shown.json()["first_name"] if shown.status_code == 200 else None
+
+
+def leave(provider: op.Provider) -> None:
+    """Log in, and leave the session for the next walk."""
+    provider.subject = "carol"
+    browser = Client()
+    log_in(provider, browser)
+    COOKIE.write_text(browser.cookies["sessionid"].value, "ascii")
+
+
 def main() -> None:
     """Print what has happened as JSON."""
     with op.serving() as provider:
         prepare(provider)
-        print(json.dumps(walk(provider)))
+        former = go_on()
+        leave(provider)
+        provider.subject = "alice"
+        print(json.dumps({"former session": former, **walk(provider)}))
 
 
 if __name__ == "__main__":
