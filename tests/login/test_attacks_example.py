@@ -3,6 +3,7 @@
 People and attackers come with a browser that fills in its pages.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from django.core.cache import cache
 
+from drf_apikit.login.sessions import tokens_of
 from drf_apikit.models import ExternalIdentity
 from identity.spec import Client as Registered
 from identity.spec import Spec, User, subject_of
@@ -26,6 +28,9 @@ from tests.login.provider import Provider
 pytestmark = pytest.mark.django_db
 
 HERE: Final = "http://testserver"
+REFRESH: Final = "drf_apikit.login.middleware.SessionRefresh"
+#: Seconds after which a session is due; its tokens live for an hour.
+DUE: Final = 3000
 SECRET: Final = "site: secret & more"
 
 
@@ -175,3 +180,52 @@ def test_who_is_signed_out_there_cannot_log_in_silently(example: Stage) -> None:
     response = example.finish(example.asked({"prompt": "none"}))
     nobody_is_let_in(example, response)
     assert response.status_code == 403
+
+
+def test_a_session_lasts_as_long_as_the_provider_wants(
+    example: Stage,
+    provider: Example,
+    login_settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    login_settings.MIDDLEWARE = [*login_settings.MIDDLEWARE, REFRESH]
+    example.login()
+    person, first = user_of(example.client), refresh_token(example)
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + DUE)
+    assert user_of(example.client) == person
+    second = refresh_token(example)
+    assert second not in {None, first}
+    sign_out(provider)
+    monkeypatch.setattr(time, "time", lambda: clock() + 2 * DUE)
+    assert user_of(example.client) == ""
+    for secret in (SECRET, str(first), str(second)):
+        assert secret not in example.log.text
+
+
+def test_a_refresh_token_that_was_stolen_and_used_ends_the_session(
+    example: Stage,
+    running: Running,
+    login_settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    login_settings.MIDDLEWARE = [*login_settings.MIDDLEWARE, REFRESH]
+    example.login()
+    stolen = {"grant_type": "refresh_token", "refresh_token": refresh_token(example)}
+    assert running.token("site", **stolen).status_code == 200
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + DUE)
+    assert user_of(example.client) == ""
+
+
+def refresh_token(stage: Stage) -> str | None:
+    tokens = tokens_of(stage.client.session)
+    assert tokens is not None
+    return tokens.refresh_token
+
+
+def sign_out(provider: Example) -> None:
+    """Leave at the provider, which ends what it has given to clients."""
+    assert provider.browser is not None
+    page = provider.browser.open("/logout/?client_id=site")
+    provider.browser.submit(page, allow="true")
