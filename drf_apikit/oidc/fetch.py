@@ -77,9 +77,10 @@ def fetch(
     if reply.status != 200:
         raise FetchError(f"{url} answered {reply.status}")
     try:
-        content = parse_object(reply.body)
-    except FetchError as error:
-        raise FetchError(f"{url} sends {error}") from None
+        # One odd member must not cost all the others: keys are judged one by one.
+        content = _object(reply.body)
+    except ValueError as error:
+        raise FetchError(f"{url} sends no JSON object") from error
     return Document(content, _max_age(reply))
 
 
@@ -156,18 +157,26 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
     """
     try:
-        content = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_unique_members,
-            parse_constant=_refuse,
-            parse_float=_finite,
-        )
+        content = _object(body, object_pairs_hook=_unique_members)
         # An escape can smuggle a lone surrogate past UTF-8.
         json.dumps(content, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise FetchError("no strict JSON") from None
+        raise FetchError("no strict JSON object") from None
+    return content
+
+
+def _object(body: bytes, **options: Any) -> dict[str, Any]:
+    try:
+        content = json.loads(
+            body.decode("utf-8"),
+            parse_constant=_refuse,
+            parse_float=_finite,
+            **options,
+        )
+    except RecursionError:
+        raise ValueError("too deep") from None
     if not isinstance(content, dict):
-        raise FetchError("no JSON object")
+        raise ValueError("no object")
     return content
 
 

@@ -463,18 +463,18 @@ def test_a_transport_is_told_all_there_is_to_know(settings: Any) -> None:
     ids=lambda text: ascii(text)[:24],
 )
 def test_only_strict_json_is_read(text: str) -> None:
-    with pytest.raises(FetchError, match=r"^no strict JSON$"):
+    with pytest.raises(FetchError, match=r"^no strict JSON object$"):
         parse_object(text.encode())
 
 
 @pytest.mark.parametrize("text", ["[]", '"a"', "1", "null", "true", "1.5"])
 def test_only_an_object_is_read(text: str) -> None:
-    with pytest.raises(FetchError, match=r"^no JSON object$"):
+    with pytest.raises(FetchError, match=r"^no strict JSON object$"):
         parse_object(text.encode())
 
 
 def test_bytes_that_are_no_utf_8_are_not_read() -> None:
-    with pytest.raises(FetchError, match=r"^no strict JSON$"):
+    with pytest.raises(FetchError, match=r"^no strict JSON object$"):
         parse_object('{"a": "é"}'.encode("latin-1"))
 
 
@@ -482,6 +482,22 @@ def test_an_object_is_read_as_it_is() -> None:
     text = '{"é": ["\\u00e9", 1, 1.5, null, true, {}], "\\ud83d\\ude00": "x"}'
     expected = {"é": ["é", 1, 1.5, None, True, {}], "\U0001f600": "x"}
     assert parse_object(text.encode()) == expected
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"b": "\\ud800", "a": 2}'])
+def test_one_odd_member_of_a_document_costs_none_of_the_others(
+    text: str, settings: Any
+) -> None:
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": f"{__name__}.sends_odd"}}
+    ODD[:] = [text.encode()]
+    assert fetch("https://id.example/", timeout=1).content["a"] == 2
+
+
+ODD: list[bytes] = []
+
+
+def sends_odd(*_: Any, **__: Any) -> Reply:
+    return Reply(200, {}, ODD[0])
 
 
 #: Lets a transport that hangs go.
