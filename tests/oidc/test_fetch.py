@@ -486,18 +486,10 @@ def test_an_object_is_read_as_it_is() -> None:
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"b": "\\ud800", "a": 2}'])
 def test_one_odd_member_of_a_document_costs_none_of_the_others(
-    text: str, settings: Any
+    provider: Provider, text: str
 ) -> None:
-    settings.DRF_APIKIT = {"AUTHENTICATION": {"TRANSPORT": f"{__name__}.sends_odd"}}
-    ODD[:] = [text.encode()]
-    assert fetch("https://id.example/", timeout=1).content["a"] == 2
-
-
-ODD: list[bytes] = []
-
-
-def sends_odd(*_: Any, **__: Any) -> Reply:
-    return Reply(200, {}, ODD[0])
+    provider.answers["/x"] = as_text(200, text)
+    assert fetch(provider)["a"] == 2
 
 
 #: Lets a transport that hangs go.
