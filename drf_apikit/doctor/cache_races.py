@@ -1,6 +1,7 @@
 """Threads and processes race for the same keys of a cache: each has one winner."""
 
 import multiprocessing
+import pickle
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ _THREADS: Final = 4
 _PROCESSES: Final = 2
 #: Seconds for which a thread waits for the others.
 _PATIENCE: Final = 30
+#: Seconds for a process to end by itself.
+_GRACE: Final = 5.0
 #: Settings that caches may read beside `CACHES`.
 _READ: Final = ("USE_TZ", "TIME_ZONE", "SECRET_KEY")
 _PREFIX: Final = "DJANGO_REDIS_"
@@ -52,7 +55,7 @@ def run(race: Race, timeout: float) -> Outcome:
 
     """
     deadline, outcome = time.monotonic() + timeout, Outcome()
-    with _processes(race, outcome) as begun:
+    with _processes(race, outcome, deadline) as begun:
         pipes = begun if _are_ready(begun, deadline, outcome) else []
         for pipe in pipes:
             # One that has ended says so below.
@@ -90,18 +93,23 @@ def _threads_race(race: Race) -> list[int]:
 
 
 @contextmanager
-def _processes(race: Race, outcome: Outcome) -> Iterator[list[Connection]]:
+def _processes(
+    race: Race, outcome: Outcome, deadline: float
+) -> Iterator[list[Connection]]:
     """Begin some processes that know nothing but the settings; end them after."""
     context = multiprocessing.get_context("spawn")
     begun: list[Any] = []
     pipes: list[Connection] = []
     try:
         with Attempt() as attempt:
+            configuration = _configuration()
+            # What fails in the middle of a beginning is not cleared away.
+            pickle.dumps(configuration)
             for _ in range(_PROCESSES):
                 ours, theirs = context.Pipe()
                 pipes.append(ours)
                 with theirs:
-                    arguments = (race, _configuration(), theirs)
+                    arguments = (race, configuration, theirs)
                     process = context.Process(
                         target=take_part, args=arguments, daemon=True
                     )
@@ -114,6 +122,8 @@ def _processes(race: Race, outcome: Outcome) -> Iterator[list[Connection]]:
         for pipe in pipes:
             pipe.close()
         for process in begun:
+            # It ends with its pipe, unless the cache holds it up.
+            process.join(max(_GRACE, deadline - time.monotonic()))
             process.kill()
             process.join()
             process.close()

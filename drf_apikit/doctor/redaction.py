@@ -1,6 +1,7 @@
 """Texts that can be shown: no secrets, no control characters, not too long."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
@@ -24,7 +25,10 @@ _DEPTH: Final = 8
 
 def redactor() -> Callable[[str], str]:
     """Give a function that makes a text fit to be shown."""
-    secrets = sorted(set(_secrets()), key=len, reverse=True)
+    with warnings.catch_warnings():
+        # To read a deprecated setting is to be warned of it.
+        warnings.simplefilter("ignore")
+        secrets = sorted(set(_secrets()), key=len, reverse=True)
     # Words that have one inside are other words, as tables named like a password.
     words = "|".join(map(re.escape, secrets)) or r"(?!)"
     known = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
