@@ -11,8 +11,9 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.sessions.backends.base import SessionBase
 
@@ -20,6 +21,7 @@ from drf_apikit.jose import Reason, TokenError
 from drf_apikit.jose.id_token import check_refreshed_id_token
 from drf_apikit.login.client import id_token_verifier, revoke_token, token_request
 from drf_apikit.login.endings import Ending
+from drf_apikit.login.people import regrant
 from drf_apikit.login.registration import Registration, registration
 from drf_apikit.login.sessions import PAUSE, Ticket, is_in_grace, tokens_from
 from drf_apikit.login.vault import KeptTokens, keep, kept
@@ -151,8 +153,11 @@ class _Renewal:
         if rotated != held.refresh_token:
             # The former one is worth nothing now, whatever becomes of the rest.
             held = self._store(replace(held, refresh_token=rotated))
-        self._check(answer, held)
-        return self._store(tokens_from(answer, held, now))
+        claims = self._checked(answer, held)
+        tokens = self._store(tokens_from(answer, held, now))
+        if claims is not None:
+            regrant(claims, self._client)
+        return tokens
 
     def _answer(self) -> TokenAnswer:
         form = {
@@ -169,10 +174,12 @@ class _Renewal:
         except ProviderError as error:
             raise _OutageError(str(error)) from None
 
-    def _check(self, answer: TokenAnswer, held: KeptTokens) -> None:
+    def _checked(
+        self, answer: TokenAnswer, held: KeptTokens
+    ) -> Mapping[str, Any] | None:
         """Judge the ID token, if one came (OpenID Connect Core section 12.2)."""
         if answer.id_token is None:
-            return
+            return None
         # How long ago the person has shown who they are was asked at the login.
         verifier = replace(id_token_verifier(self._client), max_age=None)
         subject = held.claims["sub"]
@@ -195,6 +202,7 @@ class _Renewal:
             is_same = subject == held.claims["sub"]
             ending = Ending.INVALID if is_same else Ending.ANOTHER_USER
             raise _EndedError(ending, str(error)) from None
+        return claims
 
     def _store(self, tokens: KeptTokens) -> KeptTokens:
         if keep(self._session, self._vault, tokens) is None:

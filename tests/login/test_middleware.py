@@ -364,9 +364,7 @@ def test_a_provider_that_is_unwell_is_asked_again_later(
     assert [reason for reason, *_ in endings] == [Ending.UNAVAILABLE]
 
 
-def test_a_provider_that_cannot_be_found(
-    unrenewable: Browser, endings: Any
-) -> None:
+def test_a_provider_that_cannot_be_found(unrenewable: Browser, endings: Any) -> None:
     unrenewable.provider.answers[DISCOVERY] = as_text(500, "")
     # Another issuer, whose metadata nobody knows yet.
     moved = f"{unrenewable.provider.url}/moved"

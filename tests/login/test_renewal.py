@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any, Final
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.cache import caches
 from django.test import Client
 
@@ -255,6 +256,18 @@ def test_a_provider_may_send_less(browser: Browser, tokens: Any) -> None:
     assert after.id_token
     assert (after.refresh_token == before.refresh_token) is ("refresh_token" in tokens)
     assert after.claims == before.claims
+
+
+def test_roles_that_the_provider_takes_away_are_gone(browser: Browser) -> None:
+    browser.option(GROUPS_CLAIM="roles", STAFF=["boss"])
+    browser.provider.claims["roles"] = ["boss"]
+    browser.log_in()
+    users = get_user_model().objects
+    assert users.get().is_staff
+    browser.provider.claims["roles"] = []
+    browser.clock.now += DUE
+    browser.who()
+    assert not users.get().is_staff
 
 
 def test_max_age_is_a_matter_of_the_login(browser: Browser) -> None:
