@@ -70,9 +70,19 @@ class Place:
 
 
 class Services:
-    """The provider and the API; a context manager that leaves nothing behind."""
+    """The provider and the API; a context manager that leaves nothing behind.
 
-    def __init__(self, cast: Cast, *, port: int, identity_port: int) -> None:
+    `identity_env` is what the provider is told besides.
+    """
+
+    def __init__(
+        self,
+        cast: Cast,
+        *,
+        port: int,
+        identity_port: int,
+        identity_env: Mapping[str, str] | None = None,
+    ) -> None:
         self.cast = cast
         self.api = f"http://{LOOPBACK}:{port}"
         # By name, so that the browser keeps the cookies of the two apart.
@@ -81,8 +91,9 @@ class Services:
         name = f"drf-apikit-demo-{secrets.token_hex(6)}"
         self.folder = Path(tempfile.gettempdir()).resolve() / name
         self._keeper = Guardian()
+        identity = {**self._identity_env(), **(identity_env or {})}
         self._places = {
-            "identity": Place("identity", identity_port, self._identity_env()),
+            "identity": Place("identity", identity_port, identity),
             "ledger": Place("ledger", port, self._ledger_env()),
         }
         self._servers: dict[str, Guardian] = {}

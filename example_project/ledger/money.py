@@ -62,4 +62,7 @@ def _too_long(currency: str, places: int, fraction: str) -> str:
         return "The amount is too large."
     if not places:
         return f"{currency} has no digits behind the point."
-    return f"{currency} has {places} digits behind the point."
+    return (
+        f"Write at most {places} digits behind the point, and nothing between"
+        f" thousands: {_example(places)}."
+    )

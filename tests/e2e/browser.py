@@ -13,8 +13,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -31,7 +31,7 @@ OPTIONS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--window-size=900,1100",
     "--remote-debugging-pipe",
 )
@@ -103,16 +103,57 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Click on a link with the mouse, and wait for the page behind it."""
+        self._events.clear()
+        self.press(selector)
+        self.wait_for("Page.loadEventFired")
+
+    def press(self, selector: str, times: int = 1) -> None:
+        """Click with the mouse, as fast as can be, and wait for nothing."""
         place = self.evaluate(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             " e.scrollIntoView(); const r = e.getBoundingClientRect();"
             " return {x: r.x + r.width / 2, y: r.y + r.height / 2} })()"
         )
-        self._events.clear()
-        for kind in ("mousePressed", "mouseReleased"):
-            button = {"button": "left", "clickCount": 1}
-            self.send("Input.dispatchMouseEvent", type=kind, **place, **button)
-        self.wait_for("Page.loadEventFired")
+        for count in range(1, times + 1):
+            for kind in ("mousePressed", "mouseReleased"):
+                button = {"button": "left", "clickCount": count}
+                self.send("Input.dispatchMouseEvent", type=kind, **place, **button)
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type into a field in place of what is there."""
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).select()")
+        self.send("Input.insertText", text=text)
+
+    def until(self, expression: str) -> None:
+        """Return when an expression in the page, or in the next one, is true."""
+        look = f"() => ({expression}) ? done() : setTimeout(look, 20)"
+        promise = f"new Promise(done => {{ const look = {look}; look() }})"
+        asked = {"expression": promise, "awaitPromise": True}
+        # The promise of a page goes with the page.
+        while "result" not in self._answer("Runtime.evaluate", asked):
+            pass
+
+    @contextmanager
+    def window(self, origin: str) -> Iterator[Self]:
+        """Work in the window that the page has opened, once it is at an origin."""
+        own, self._session = self._session, None
+        try:
+            target = self._target(origin)
+            made = self.send("Target.attachToTarget", targetId=target, flatten=True)
+            self._session = made["sessionId"]
+            self.send("Page.enable")
+            self.until("document.readyState === 'complete'")
+            yield self
+        finally:
+            self._session = own
+
+    def _target(self, origin: str) -> str:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            for found in self.send("Target.getTargets")["targetInfos"]:
+                if found["type"] == "page" and found["url"].startswith(f"{origin}/"):
+                    return str(found["targetId"])
+        raise TimeoutError(f"no window is at {origin}")
 
     def evaluate(self, expression: str) -> Any:
         """Give the value of an expression in the page."""
@@ -140,6 +181,11 @@ class Browser:
 
     def send(self, method: str, **parameters: Any) -> Any:
         """Send a command; give its result."""
+        answer = self._answer(method, parameters)
+        assert "result" in answer, answer
+        return answer["result"]
+
+    def _answer(self, method: str, parameters: Mapping[str, Any]) -> Any:
         number = next(self._numbers)
         command = {"id": number, "method": method, "params": parameters}
         if self._session is not None:
@@ -147,8 +193,7 @@ class Browser:
         os.write(self._out, json.dumps(command).encode() + b"\0")
         while (message := self._read()).get("id") != number:
             self._notice(message)
-        assert "result" in message, message
-        return message["result"]
+        return message
 
     def wait_for(self, event: str) -> None:
         """Return when an event has come."""

@@ -87,6 +87,8 @@ def _environment(folder: Path) -> dict[str, str]:
         "HTTP_PROXY": "http://127.0.0.1:1",
         "http_proxy": "http://127.0.0.1:1",
         "OIDC_ISSUER": "https://issuer.invalid",
+        "OIDC_RP_CLIENT_ID": "somebody",
+        "SWAGGER_CLIENT_ID": "somebody",
         "REDIS_URL": "redis://127.0.0.1:1",
     }
     return {**os.environ, **foreign, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}

@@ -18,8 +18,13 @@ import django, json
 django.setup()
 from django.conf import settings
 names = ("DEBUG", "DATABASES", "CACHES", "ALLOWED_HOSTS", "SESSION_COOKIE_SECURE",
-         "DRF_APIKIT", "SERVE_STATIC", "SECRET_KEY", "CSRF_TRUSTED_ORIGINS")
-print(json.dumps({name: getattr(settings, name) for name in names}))
+         "DRF_APIKIT", "SERVE_STATIC", "SECRET_KEY", "CSRF_TRUSTED_ORIGINS",
+         "MIDDLEWARE", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "LOGIN_REDIRECT_URL")
+found = {name: getattr(settings, name) for name in names}
+if found["DRF_APIKIT"]["AUTHENTICATION"]["ISSUERS"]:
+    from django.urls import get_resolver
+    found["paths"] = [str(each.pattern) for each in get_resolver().url_patterns]
+print(json.dumps(found))
 """
 KEY = {"SECRET_KEY": "s" * 50}
 
@@ -65,6 +70,48 @@ def test_postgresql_redis_and_an_issuer_by_variables() -> None:
     assert settings["CSRF_TRUSTED_ORIGINS"] == ["https://api.example"]
 
 
+PROVIDER = {"OIDC_ISSUER": "https://id.example", "OIDC_AUDIENCE": "https://api.example"}
+CLIENT = {"OIDC_RP_CLIENT_ID": "ledger-web", "OIDC_RP_CLIENT_SECRET": "secret"}
+SWAGGER = {
+    "SWAGGER_CLIENT_ID": "ledger-docs",
+    "SWAGGER_AUTHORIZE_URL": "https://id.example/authorize",
+    "SWAGGER_TOKEN_URL": "https://id.example/token",
+}
+
+
+def test_people_log_in_where_the_provider_knows_a_client() -> None:
+    without, settings = _settings(KEY | PROVIDER), _settings(KEY | PROVIDER | CLIENT)
+    assert settings["DRF_APIKIT"]["LOGIN"] == {"ISSUER": "https://id.example"}
+    assert "LOGIN" not in without["DRF_APIKIT"]
+    new = {"drf_apikit.login.middleware.SessionRefresh"}
+    assert set(settings["MIDDLEWARE"]) - set(without["MIDDLEWARE"]) == new
+    assert set(settings["paths"]) - set(without["paths"]) == {"oidc/", "api-auth/", ""}
+    framework = settings["REST_FRAMEWORK"]
+    assert framework["DEFAULT_AUTHENTICATION_CLASSES"] == [
+        "drf_apikit.authentication.JWTBearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ]
+    assert framework["DEFAULT_RENDERER_CLASSES"][0].endswith("JSONRenderer")
+    assert without["REST_FRAMEWORK"]["DEFAULT_PERMISSION_CLASSES"] == [
+        "drf_apikit.authentication.HasScopes"
+    ]
+    insecure = _settings(KEY | PROVIDER | CLIENT | {"INSECURE_HTTP": "1"})
+    assert insecure["DRF_APIKIT"]["LOGIN"]["INSECURE_LOOPBACK_HTTP"] is True
+
+
+def test_swagger_ui_signs_in_as_a_public_client_with_pkce() -> None:
+    settings = _settings(KEY | SWAGGER)["SPECTACULAR_SETTINGS"]
+    assert settings["OAUTH2_FLOWS"] == ["authorizationCode"]
+    assert settings["OAUTH2_AUTHORIZATION_URL"] == "https://id.example/authorize"
+    assert settings["OAUTH2_TOKEN_URL"] == "https://id.example/token"
+    assert settings["SWAGGER_UI_OAUTH2_CONFIG"] == {
+        "clientId": "ledger-docs",
+        "scopes": ["ledger:read", "ledger:write"],
+        "usePkceWithAuthorizationCodeGrant": True,
+    }
+    assert "OAUTH2_FLOWS" not in _settings(KEY)["SPECTACULAR_SETTINGS"]
+
+
 def test_debug_needs_nothing_and_makes_a_key_of_its_own() -> None:
     first, second = (_settings({"DEBUG": "1"}) for _ in range(2))
     assert first["SECRET_KEY"] != second["SECRET_KEY"]
@@ -80,6 +127,10 @@ def test_debug_needs_nothing_and_makes_a_key_of_its_own() -> None:
         pytest.param(KEY | {"DEBUG": "maybe"}, "DEBUG must be 1 or 0", id="debug"),
         pytest.param(
             KEY | {"OIDC_ISSUER": "https://id.example"}, "OIDC_AUDIENCE", id="audience"
+        ),
+        pytest.param(KEY | CLIENT, "OIDC_RP_CLIENT_ID needs OIDC_ISSUER", id="login"),
+        pytest.param(
+            KEY | {"SWAGGER_CLIENT_ID": "x"}, "SWAGGER_AUTHORIZE_URL", id="swagger"
         ),
         pytest.param(KEY | {"DATABASE_URL": "nonsense"}, "DATABASE_URL", id="url"),
         pytest.param(

@@ -26,7 +26,7 @@ def test_what_people_write_is_read(text: str, currency: str, amount: int) -> Non
 @pytest.mark.parametrize(
     ("text", "currency", "says"),
     [
-        ("1,000", "EUR", "EUR has 2 digits behind the point"),
+        ("1,000", "EUR", "at most 2 digits behind the point"),
         ("1.234.567", "EUR", "one point at most: 1250.50"),
         ("1.5", "JPY", "JPY has no digits behind the point"),
         ("x", "JPY", "at most: 1250."),
