@@ -26,5 +26,6 @@ class Attempt:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
         if error is not None and not isinstance(error, self._kinds):
             return False
-        self.error = error
+        # Its traceback would keep all that was in use there, as connections.
+        self.error = error and error.with_traceback(None)
         return True
