@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import requests
 from django.conf import settings
+from django.core.cache import DEFAULT_CACHE_ALIAS, caches
 
 from drf_apikit.clients import ClientCredentials, TokenUnavailableError
 from drf_apikit.clients.tokens import find_client
@@ -81,8 +82,10 @@ def main(path: str, count: int) -> int:
     settings.configure(**json.loads(sys.stdin.read()))
     # How busy the machine is, is not judged.
     vars(sharing)["_PATIENCE"] = _SECONDS
-    # Read by the parent, as a server does that loads the project before it forks.
+    # What takes long to be imported is by now, as in a server that loads a project
+    # before it forks.
     find_client(NAME)
+    _ = caches[DEFAULT_CACHE_ALIAS]
     children = []
     for _ in range(count):
         child = os.fork()

@@ -112,7 +112,7 @@ def refused_token(crowd: Crowd, report: Report, _: int) -> None:
     statuses = {each.status for each in told}
     report.exactly("calls that are answered with 401", statuses == {401}, 1)
     report.exactly("requests, for whatever is refused", crowd.requests(), 0)
-    crowd.advance(FORCED)
+    crowd.advance(FORCED + GLANCE)
     crowd.call()
     report.exactly("requests, later", crowd.requests(), 1)
 
