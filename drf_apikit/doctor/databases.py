@@ -145,15 +145,15 @@ PROBE: Final = Probe(
     {
         _REACHABLE: "it can be connected to, by an account that may, in a version that"
         " Django knows; ATOMIC_REQUESTS is told",
-        _FEATURES: "transactions and savepoints; which of locks of rows, SKIP LOCKED,"
-        " RETURNING and inserts that ignore conflicts there are",
+        _FEATURES: "it has transactions and savepoints; told is which of SELECT FOR"
+        " UPDATE, SKIP LOCKED, RETURNING and inserts that ignore conflicts it has",
         WRITABLE: "it can be written to, where models are written there",
         _CLOCK: f"its clock is within {_SKEW:g} seconds of this host's",
         ISOLATION: "transactions see only what others have committed",
-        CONNECTIONS: "PostgreSQL, MySQL, MariaDB: connections are left; how they are"
-        " kept or pooled",
+        CONNECTIONS: "PostgreSQL, MySQL, MariaDB: a tenth of its connections is free; a"
+        " hint says how to keep or pool them",
         ENGINE: "MySQL, MariaDB: the tables of all models have InnoDB",
-        STRICT: "MySQL, MariaDB: strict mode",
+        STRICT: "MySQL, MariaDB: values that do not fit are refused (strict mode)",
         TRANSACTIONS: "SQLite: transactions begin as writers",
         JOURNAL: "SQLite: readers and the writer are not in each other's way (WAL)",
         BUSY_TIMEOUT: "SQLite: writers wait for each other for long enough",

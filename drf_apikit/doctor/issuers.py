@@ -187,10 +187,10 @@ PROBE: Final = Probe(
         _TRANSPORT: "it is reached over TLS",
         _DISCOVERY: "the discovery document is there and names the issuer",
         _CLOCK: "its clock is within half of LEEWAY, by the Date of its answer",
-        KEYS: "there are usable keys for the algorithms that are accepted; what was"
-        " dropped, and why",
-        SHARED: "how old the keys are that processes share, and whether they are the"
-        " issuer's",
+        KEYS: "there are usable keys for the algorithms that are accepted; told is what"
+        " was dropped, and why",
+        SHARED: "the keys that processes share are the issuer's; told is how old they"
+        " are",
         ENDPOINTS: "LOGIN: the endpoints that a login needs; CLIENTS: the token"
         " endpoint",
         EXPLICIT: "`OIDC_OP_*` settings name the endpoints that are discovered",
@@ -198,7 +198,7 @@ PROBE: Final = Probe(
         AUTHENTICATION: "the way in which clients prove themselves is one that it"
         " takes",
         SIGNING: "LOGIN: ID tokens are signed by an algorithm that is accepted",
-        ISS: "LOGIN: its answers name it (RFC 9207); without that no risk, but a hint",
+        ISS: "always; a hint says where answers to a login do not name it (RFC 9207)",
     },
     _examinations,
 )

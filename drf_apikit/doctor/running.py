@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from drf_apikit.doctor.attempts import Attempt
 from drf_apikit.doctor.findings import Context, Examination, Finding, Probe, Subject
@@ -13,7 +14,7 @@ from drf_apikit.oidc.aside import close_connections
 __all__ = ["GENERAL", "examine"]
 
 #: What each probe can tell beside its own findings, by the end of the id.
-GENERAL = {
+GENERAL: Final[Mapping[str, str]] = {
     "failed": "the probe itself could not go on",
     "timeout": "the probe did not end in time",
     "nothing": "there is nothing to look at",
