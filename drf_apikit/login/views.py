@@ -83,7 +83,7 @@ class OIDCAuthenticationCallbackView(mozilla.OIDCAuthenticationCallbackView):
     """
 
     attempt: Attempt | None = None
-    result: LoginResult | None = None
+    result: LoginResult
     error: LoginError | None = None
     user: Any = None
 
@@ -125,8 +125,7 @@ class OIDCAuthenticationCallbackView(mozilla.OIDCAuthenticationCallbackView):
             session[auth.BACKEND_SESSION_KEY] = self.user.backend
         else:
             auth.login(request, self.user)
-        if self.result is not None:
-            begin_session(request, self.result)
+        begin_session(request, self.result)
         # Where overrides of mozilla's view look for it.
         session["oidc_login_next"] = self.attempt and self.attempt.next_url
         return HttpResponseRedirect(self.success_url)
@@ -148,12 +147,13 @@ class OIDCAuthenticationCallbackView(mozilla.OIDCAuthenticationCallbackView):
             raise refusal(response.error)
         _read_session_anew(request)
         self.user = _authenticated(request, self.attempt)
-        self.result = getattr(request, "drf_apikit_login", None)
-        if self.result is None:
+        result: LoginResult | None = getattr(request, "drf_apikit_login", None)
+        if result is None:
             detail = f"{self.user.backend} is not a backend of drf_apikit"
             raise LoginError(Reason.BACKEND_REFUSED, 403, detail)
         if not self.user.is_active:
             raise LoginError(Reason.USER_INACTIVE, 403)
+        self.result = result
 
     def _is_silent(self) -> bool:
         return self.attempt is not None and self.attempt.silent
@@ -171,8 +171,8 @@ class OIDCAuthenticationCallbackView(mozilla.OIDCAuthenticationCallbackView):
         return HttpResponseRedirect(self.failure_url or self.success_url)
 
     def _tell(self, request: HttpRequest) -> None:
-        result = self.result
-        issuer = result and result.claims["iss"]
+        claims = self.result.claims
+        issuer, subject = claims["iss"], claims["sub"]
         if self._is_silent():
             count("login.session_renewed")
             session_renewed.send_robust(
@@ -185,7 +185,7 @@ class OIDCAuthenticationCallbackView(mozilla.OIDCAuthenticationCallbackView):
             request=request,
             user=self.user,
             issuer=issuer,
-            subject=result and result.claims["sub"],
+            subject=subject,
         )
 
 

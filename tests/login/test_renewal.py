@@ -201,6 +201,19 @@ def test_without_a_shared_cache_a_slower_one_takes_what_is_there(
     assert browser.who() == ALICE
 
 
+def test_without_a_shared_cache_a_refusal_is_believed_after_a_moment(
+    browser: Browser, monkeypatch: Any, endings: list[Ending]
+) -> None:
+    browser.settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    }
+    monkeypatch.setattr(renewal, "_STORING", 0.1)
+    browser.provider.grants.revoke_all()
+    browser.clock.now += DUE
+    assert browser.who() == "nobody"
+    assert endings == [Ending.REFUSED]
+
+
 # What the provider says.
 
 
@@ -339,6 +352,15 @@ def test_a_refresh_token_is_kept_though_the_rest_cannot_be_judged(
     browser.provider.rotate("RSA")
     assert browser.who() == ALICE
     assert held_by(browser).renew_at > browser.clock.now
+
+
+def test_without_any_key_nothing_can_be_judged(browser: Browser) -> None:
+    browser.settings.OIDC_OP_JWKS_ENDPOINT = browser.provider.url + "/nowhere"
+    browser.clock.now += LIFE + 1
+    assert browser.who() == ALICE
+    assert held_by(browser).refresh_token in browser.provider.grants.refresh
+    browser.clock.now += 300
+    assert browser.who() == "nobody"
 
 
 # What happens meanwhile.

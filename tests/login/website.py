@@ -22,7 +22,15 @@ from rest_framework.response import Response
 
 from tests.login.provider import Provider
 
-__all__ = ["CALLBACK", "Browser", "Clock", "query_of", "urlpatterns"]
+__all__ = [
+    "CALLBACK",
+    "MIDDLEWARE",
+    "Browser",
+    "Clock",
+    "open_website",
+    "query_of",
+    "urlpatterns",
+]
 
 CALLBACK: Final = "/oidc/callback/"
 #: In MIDDLEWARE, with what it needs.
