@@ -73,6 +73,7 @@ def id_token_verifier(client: Registration) -> IdTokenVerifier:
         max_age=client.settings.max_age,
         jwks_uri=client.jwks_uri,
         allow_loopback_http=client.settings.insecure_loopback_http,
+        proxies=client.proxies,
     )
 
 

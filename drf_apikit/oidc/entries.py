@@ -109,9 +109,13 @@ def load_entry(text: str, now: float) -> Entry:
 
 
 def fetch_entry(
-    issuer: str, settings: IssuerSettings, former: Entry | None, now: float
+    issuer: str,
+    settings: IssuerSettings,
+    former: Entry | None,
+    now: float,
+    proxies: Mapping[str, str] | None = None,
 ) -> Entry:
-    """Fetch the keys of an issuer.
+    """Fetch the keys of an issuer, by these proxies or those of the settings.
 
     Where they are is remembered for a day, and found anew when it is of no use.
 
@@ -125,7 +129,7 @@ def fetch_entry(
             url,
             timeout=apikit_settings.authentication.fetch_timeout,
             allow_loopback_http=settings.insecure_loopback_http,
-            proxies=apikit_settings.authentication.proxies,
+            proxies=proxies or apikit_settings.authentication.proxies,
         )
 
     def keys_at(uri: str, discovered_at: float) -> Entry:

@@ -1,7 +1,7 @@
 """From the text of an ID token, or of a signed userinfo answer, to its claims."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from drf_apikit.conf import IssuerSettings, apikit_settings
@@ -17,7 +17,7 @@ from drf_apikit.oidc.jwks import KeyStore
 
 __all__ = ["IdTokenVerifier", "verify_id_token", "verify_userinfo"]
 
-_STORES: Final[dict[tuple[str, str | None, bool], KeySource]] = {}
+_STORES: Final[dict[Hashable, KeySource]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class IdTokenVerifier:
     max_age: int | None = None
     jwks_uri: str | None = None
     allow_loopback_http: bool = False
+    proxies: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def source(self) -> KeySource:
@@ -42,13 +43,15 @@ class IdTokenVerifier:
         trusted = apikit_settings.authentication.issuers.get(self.issuer)
         if trusted is not None and self.jwks_uri in {None, trusted.jwks_uri}:
             return find_issuer(self.issuer).source
-        place = (self.issuer, self.jwks_uri, self.allow_loopback_http)
+        ways = frozenset((self.proxies or {}).items())
+        place = (self.issuer, self.jwks_uri, self.allow_loopback_http, ways)
         if place not in _STORES:
             settings = IssuerSettings(
                 jwks_uri=self.jwks_uri, insecure_loopback_http=self.allow_loopback_http
             )
             # Of two threads both go on with what the first one has.
-            _STORES.setdefault(place, KeyStore(self.issuer, settings))
+            store = KeyStore(self.issuer, settings, proxies=self.proxies)
+            _STORES.setdefault(place, store)
         return _STORES[place]
 
 

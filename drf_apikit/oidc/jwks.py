@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,10 +61,11 @@ class KeyStore:
         issuer: str,
         settings: IssuerSettings,
         clock: Callable[[], float] = time.time,
+        proxies: Mapping[str, str] | None = None,
     ) -> None:
         self._issuer = issuer
         self._clock = clock
-        self._renewal = Renewal(issuer, settings, clock, self._publish)
+        self._renewal = Renewal(issuer, settings, clock, self._publish, proxies)
         self._courier = Courier(f"drf_apikit keys of {issuer}", self._renewal.run)
         self.begin_anew()
         _STORES.add(self)

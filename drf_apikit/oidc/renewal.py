@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -77,8 +77,9 @@ class Renewal:
         settings: IssuerSettings,
         clock: Callable[[], float],
         publish: Callable[[Entry], None],
+        proxies: Mapping[str, str] | None = None,
     ) -> None:
-        self._issuer, self._settings = issuer, settings
+        self._issuer, self._settings, self._proxies = issuer, settings, proxies
         self._clock, self._publish = clock, publish
         self._shared = SharedLevel(_name(issuer, settings.jwks_uri))
         self._text: str | None = None
@@ -199,7 +200,9 @@ class Renewal:
             # Younger than what it replaces, also where that came from a fast clock.
             stamp = max(now, former.fetched_at)
         try:
-            found = fetch_entry(self._issuer, self._settings, known, stamp)
+            found = fetch_entry(
+                self._issuer, self._settings, known, stamp, self._proxies
+            )
         except FetchError as error:
             self.failure = Failure(str(error), now, now + _pause())
             self._shared.fail(lock, self._clock())

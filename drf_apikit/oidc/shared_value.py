@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from drf_apikit.oidc.courier import Courier
@@ -41,7 +41,7 @@ class UnobtainableError(Exception):
 class _Held(Generic[T]):
     """A value that needs no thought from `since` until `look_at`."""
 
-    value: T
+    value: T = field(repr=False)
     since: float
     look_at: float
 

@@ -19,6 +19,7 @@ from drf_apikit.oidc.id_tokens import (
     verify_id_token,
     verify_userinfo,
 )
+from drf_apikit.oidc.transport import Reply
 from tests.databases import in_threads
 from tests.jose.minting import (
     ISSUER,
@@ -355,3 +356,35 @@ def test_plain_http_is_for_loopback_by_the_flag_alone(provider: Provider) -> Non
 def test_at_hash_is_computed_as_it_is_specified() -> None:
     digest = hashlib.sha256(ACCESS_TOKEN.encode()).digest()
     assert CLAIMS["at_hash"] == base64url(digest[:16])
+
+
+#: The proxies of each request that `recorded` was asked for.
+ASKED: Final[list[Mapping[str, str] | None]] = []
+
+
+def recorded(_method: str, url: str, **options: Any) -> Reply:
+    ASKED.append(options["proxies"])
+    known = {"issuer": PROXIED, "jwks_uri": f"{PROXIED}/keys"}
+    content = {"keys": [public_jwk("RSA")]} if url.endswith("/keys") else known
+    return Reply(200, {}, json.dumps(content).encode())
+
+
+PROXIED: Final = "https://id.behind.a.proxy.example"
+
+
+def test_keys_of_the_login_go_by_its_proxies(settings: Any) -> None:
+    """Those of `AUTHENTICATION` hold where it has none."""
+    own, general = {"https": "http://own.example"}, {"https": "http://all.example"}
+    settings.DRF_APIKIT = {
+        "AUTHENTICATION": {"TRANSPORT": f"{__name__}.recorded", "PROXIES": general}
+    }
+    verifier = IdTokenVerifier(
+        issuer=PROXIED, client_id="a", algorithms=ALGORITHMS, proxies=own
+    )
+    assert len(verifier.source.keys().keys) == 1
+    assert [own, own] == ASKED
+    ASKED.clear()
+    without = replace(verifier, proxies=None, jwks_uri=f"{PROXIED}/keys")
+    assert len(without.source.keys().keys) == 1
+    assert [general] == ASKED
+    assert "own.example" not in repr(verifier)
