@@ -13,6 +13,7 @@ from demo.processes import Services
 from demo.requirements import choose_ports
 from demo.visitor import Visitor
 from tests.e2e.browser import Browser
+from tests.e2e.contrast import contrast
 
 ROWS = 2000
 #: Seconds that an access token lives; the API lets it in for a while longer.
@@ -92,6 +93,7 @@ def rows(browser: Browser) -> list[str]:
 
 def test_from_the_login_to_the_logout(stranger: Browser, example: Services) -> None:
     browser = stranger
+    provider(example, *FORGET)
     browser.open(f"{example.api}/")
     browser.click("main .button")
     identify(browser, example)
@@ -169,6 +171,20 @@ def test_all_pages_fit_and_can_be_read(alice: Browser, example: Services) -> Non
     alice.open(f"{example.api}/transfers/new/")
     labelled = "[...document.querySelectorAll('.field :is(input, select)')]"
     assert alice.evaluate(f"{labelled}.every(e => e.labels.length === 1)")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out(stranger: Browser, example: Services, scheme: str) -> None:
+    stranger.prefer(scheme)
+    stranger.open(f"{example.api}/")
+    grounds = {"h1": "body", ".hint": "body", ".button": ".button", ".brand": "header"}
+    for text, ground in grounds.items():
+        ink, paper = (
+            stranger.evaluate(f"getComputedStyle(document.querySelector('{one}')).{of}")
+            for one, of in ((text, "color"), (ground, "backgroundColor"))
+        )
+        # WCAG 2.2, 1.4.3: minimum contrast.
+        assert contrast(ink, paper) >= 4.5, text
 
 
 def test_the_session_is_renewed_and_ends_with_the_provider(

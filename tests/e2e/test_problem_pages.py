@@ -14,6 +14,7 @@ import requests
 from demo.guardian import Guardian
 from drf_apikit.testing import assert_problem
 from tests.e2e.browser import Browser
+from tests.e2e.contrast import luminance
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
@@ -149,13 +150,3 @@ def answers(origin: str) -> bool:
         return requests.get(f"{origin}/problems/", timeout=SECONDS).ok
     except requests.ConnectionError:
         return False
-
-
-def luminance(colour: str) -> float:
-    """Give the relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
-    numbers = colour.removeprefix("rgb(").removesuffix(")").split(",")
-    parts = [
-        n / 12.92 if n <= 0.04045 else ((n + 0.055) / 1.055) ** 2.4
-        for n in (int(number) / 255 for number in numbers)
-    ]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

@@ -136,6 +136,12 @@ class TransferForm(forms.Form):
             values = {name: self.data.get(name, "") for name in self.fields}
             self.data = {**values, KEY_FIELD: make_key()}
 
+    def focus_on_error(self) -> None:
+        """Put the cursor where something is wrong, without a script."""
+        wrong = next((name for name in self.fields if name in self.errors), None)
+        if wrong is not None:
+            self.fields[wrong].widget.attrs["autofocus"] = True
+
     def _explanation(self, refusal: APIException) -> tuple[str | None, str]:
         text = TEXTS.get(type(refusal), str(refusal.detail))
         if not isinstance(refusal, Problem):

@@ -76,6 +76,7 @@ class NewTransferPage(Page):
             return super().handle_exception(exc)
         if not isinstance(exc, ValidationError):
             self.form.explain(exc)
+        self.form.focus_on_error()
         return self._show(self.form, exc.status_code)
 
     def _form(self, request: Request, data: Any = None) -> TransferForm:

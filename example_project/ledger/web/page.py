@@ -39,7 +39,9 @@ class Page(APIView):
     permission_classes = [IsAuthenticated]
     renderer_classes = [TemplateHTMLRenderer]
     parser_classes = [FormParser]
-    # No operation of the API.
+    # OPTIONS would describe an API.
+    http_method_names = ["get", "head", "post"]
+    # No operation of it either.
     schema = None
 
     def initialize_request(

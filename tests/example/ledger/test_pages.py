@@ -39,6 +39,15 @@ def test_the_documentation_needs_no_other_host(client: Client) -> None:
     assert "//cdn" not in page
 
 
+def test_a_code_for_swagger_ui_is_handed_over_and_told_nobody(client: Client) -> None:
+    page = client.get("/api/docs/oauth2-redirect.html?code=x&state=y")
+    script = "/static/drf_spectacular_sidecar/swagger-ui-dist/oauth2-redirect.js"
+    assert f'<script src="{script}">' in page.content.decode()
+    # Otherwise the window could not reach the one that has opened it.
+    assert page["Cross-Origin-Opener-Policy"] == "unsafe-none"
+    assert page["Referrer-Policy"] == "no-referrer"
+
+
 def test_the_schema_names_every_operation(client: Client) -> None:
     paths = client.get("/api/schema/?format=json").json()["paths"]
     operations = {(path, method) for path in paths for method in paths[path]}

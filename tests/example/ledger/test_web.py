@@ -150,6 +150,13 @@ def test_the_transfers_of_one_account(alice: Client, history: list[Transfer]) ->
     assert page.count("<time ") == 2
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE"])
+def test_other_methods_get_a_page_too(alice: Client, method: str) -> None:
+    page = alice.generic(method, "/accounts/")
+    assert page.status_code == 405
+    assert page["Content-Type"].startswith("text/html")
+
+
 @pytest.mark.parametrize(
     ("query", "title"),
     [("account=x", "Validation error"), ("cursor=x", "Invalid cursor")],
