@@ -23,8 +23,8 @@ __all__ = ["check_deployed_login", "check_login", "check_login_views"]
 
 _BACKENDS: Final = "AUTHENTICATION_BACKENDS"
 _LOGIN: Final = "DRF_APIKIT['LOGIN']"
-_BACKEND: Final = "drf_apikit.login.backend.OIDCAuthenticationBackend"
-_REFRESH: Final = "drf_apikit.login.middleware.SessionRefresh"
+_BACKEND: Final = "drf_apikit.login.OIDCAuthenticationBackend"
+_REFRESH: Final = "drf_apikit.login.SessionRefresh"
 _AUTHENTICATION: Final = "django.contrib.auth.middleware.AuthenticationMiddleware"
 _VIEWS: Final = (
     ("oidc_authentication_init", OIDCAuthenticationRequestView),
@@ -106,6 +106,10 @@ def _registration() -> Iterator[checks.CheckMessage]:
 
 
 def _backends() -> Iterator[checks.CheckMessage]:
+    refused = list(_refused())
+    if refused:
+        yield from refused
+        return
     listed = list(_listed())
     for path, cls in listed:
         unsafe = _is_a(cls, UnverifyingBackend)
@@ -163,6 +167,22 @@ def _sessions() -> Iterator[checks.CheckMessage]:
             " server.",
             id="drf_apikit.W022",
         )
+
+
+def _refused() -> Iterator[checks.CheckMessage]:
+    """Find classes that were refused when they were made."""
+    for path in settings.AUTHENTICATION_BACKENDS:
+        try:
+            import_string(path)
+        except ImproperlyConfigured as error:
+            yield checks.Error(
+                f"{_BACKENDS} has {path}: {error}",
+                hint=f"See what became of each hook of {_BACKEND}.",
+                id="drf_apikit.E017",
+            )
+        except (AttributeError, ImportError):
+            # Django tells.
+            continue
 
 
 def _listed() -> Iterator[tuple[str, Any]]:

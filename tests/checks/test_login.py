@@ -17,10 +17,10 @@ from drf_apikit.login.middleware import SessionRefresh
 from drf_apikit.login.views import OIDCAuthenticationCallbackView
 
 ISSUER: Final = "https://id.example"
-OURS: Final = "drf_apikit.login.backend.OIDCAuthenticationBackend"
+OURS: Final = "drf_apikit.login.OIDCAuthenticationBackend"
 THEIRS: Final = "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
 MODEL: Final = "django.contrib.auth.backends.ModelBackend"
-REFRESH: Final = "drf_apikit.login.middleware.SessionRefresh"
+REFRESH: Final = "drf_apikit.login.SessionRefresh"
 SESSIONS: Final = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION: Final = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
@@ -104,6 +104,20 @@ def test_a_backend_that_verifies_nothing(settings: Any, name: str) -> None:
     (found,) = check_login()
     assert ids([found]) == ["E017"]
     assert name in found.msg
+
+
+def __getattr__(name: str) -> Any:
+    """Make a class when it is asked for: it is refused then."""
+    if name != "RefusedBackend":
+        raise AttributeError(name)
+    return type(name, (OIDCAuthenticationBackend,), {"_verify_jws": print})
+
+
+def test_a_backend_that_cannot_be_made(settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = [7, f"{__name__}.RefusedBackend"]
+    (found,) = check_login()
+    assert ids([found]) == ["E017"]
+    assert "RefusedBackend._verify_jws: tokens are verified before" in found.msg
 
 
 def test_no_backend_at_all(settings: Any) -> None:
