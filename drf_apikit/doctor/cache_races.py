@@ -5,7 +5,6 @@ import pickle
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,28 +67,32 @@ def run(race: Race, timeout: float) -> Outcome:
 
 def _threads_race(race: Race) -> list[int]:
     start = threading.Barrier(_THREADS)
+    wins: list[list[bool]] = []
+    errors: list[BaseException] = []
 
-    def contend() -> list[bool]:
-        cache, wins = caches[race.alias], []
+    def contend() -> None:
+        cache, own = caches[race.alias], []
         with Attempt() as attempt:
             for key in race.keys:
                 # All at once, each time: who is late cannot disturb the others.
                 start.wait(_PATIENCE)
-                wins.append(bool(cache.add(key, "taken", race.life)))
-        close_connections()
+                own.append(bool(cache.add(key, "taken", race.life)))
         if attempt.error is not None:
+            errors.append(attempt.error)
             start.abort()
-            raise attempt.error
-        return wins
+        wins.append(own)
+        close_connections()
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        futures = [pool.submit(contend) for _ in range(_THREADS)]
-    errors = [error for one in futures if (error := one.exception()) is not None]
-    # The others only tell that one of them has failed.
-    errors.sort(key=lambda error: isinstance(error, threading.BrokenBarrierError))
+    # Not those of a pool, which a process waits for at its end.
+    threads = [threading.Thread(target=contend, daemon=True) for _ in range(_THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     if errors:
+        # The others only tell that one of them has failed.
         raise errors[0]
-    return [sum(wins) for wins in zip(*(one.result() for one in futures), strict=True)]
+    return [sum(each) for each in zip(*wins, strict=True)]
 
 
 @contextmanager

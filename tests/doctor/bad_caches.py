@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ __all__ = [
     "Eternal",
     "Forgetful",
     "HalfBroken",
+    "Hanging",
     "Json",
     "Lists",
     "Picky",
@@ -33,6 +35,13 @@ class Forgetful(LocMemCache):
 
     def set(self, key: Any, value: Any, timeout: Any = 60, version: Any = None) -> None:
         super().set(key, value, timeout if timeout > 2 else 0, version)
+
+
+class Hanging(LocMemCache):
+    """One whose `add` never returns."""
+
+    def add(self, *_: Any, **__: Any) -> bool:
+        return threading.Event().wait()
 
 
 class Json(LocMemCache):

@@ -228,29 +228,53 @@ def test_faulty_settings_are_findings_too(settings: Any) -> None:
     assert "canary" not in json.dumps(document)
 
 
-def test_it_runs_as_a_command(tmp_path: Path) -> None:
-    """A deploy that goes no further sees the status, and can read what it was."""
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "ledger.settings",
-        "SECRET_KEY": "canary-of-the-environment",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3",
-        "ALLOWED_HOSTS": "api.example",
-    }
-    command = [sys.executable, "manage.py", "apikit_doctor", "--json"]
-    ended = subprocess.run(
-        [*command, "--skip=issuers"],
+def ended(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it as a deploy does."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "apikit_doctor", "--json", *arguments],
         cwd=PROJECT,
-        env=environment,
+        env={**os.environ, "SECRET_KEY": "canary-of-the-environment", **environment},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    assert ended.returncode == 1
-    document = json.loads(ended.stdout)
+
+
+def test_it_runs_as_a_command(tmp_path: Path) -> None:
+    """A deploy that goes no further sees the status, and can read what it was."""
+    run = ended(
+        "--skip=issuers",
+        DJANGO_SETTINGS_MODULE="ledger.settings",
+        DATABASE_URL=f"sqlite:///{tmp_path}/empty.sqlite3",
+        ALLOWED_HOSTS="api.example",
+    )
+    assert run.returncode == 1
+    document = json.loads(run.stdout)
     Draft202012Validator(SCHEMA).validate(document)
     failed = {one["id"] for one in document["findings"] if one["status"] == "risk"}
     assert {"tables.migrations", "tables.columns"} <= failed
-    assert "risks found." in ended.stderr
-    assert "canary" not in ended.stdout + ended.stderr
+    assert "risks found." in run.stderr
+    assert "canary" not in run.stdout + run.stderr
+
+
+def test_it_ends_whatever_hangs(tmp_path: Path) -> None:
+    lines = [
+        "from tests.settings import *",
+        "CACHES = {'default': {'BACKEND': 'tests.doctor.bad_caches.Hanging'}}",
+        "DRF_APIKIT = {'IDEMPOTENCY': {'CACHE': 'default'}}",
+    ]
+    (tmp_path / "hanging_settings.py").write_text("\n".join(lines), "utf-8")
+    run = ended(
+        *("--only=caches", "--timeout=3"),
+        DJANGO_SETTINGS_MODULE="hanging_settings",
+        PYTHONPATH=os.pathsep.join([str(tmp_path), str(PROJECT.parent)]),
+    )
+    document = json.loads(run.stdout)
+    told = {one["id"]: one["status"] for one in document["findings"]}
+    assert told == {
+        "caches.reachable": "ok",
+        "caches.values": "ok",
+        "caches.timeout": "risk",
+    }
+    assert run.returncode == 1
