@@ -11,10 +11,10 @@ from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.translation import get_language
 from rest_framework.settings import api_settings
 
+from drf_apikit import problem_types
 from drf_apikit.conf import apikit_settings
 from drf_apikit.counters import count
 from drf_apikit.exceptions import Problem
-from drf_apikit.login import problem_types
 from drf_apikit.login.destinations import next_field, setting_url
 from drf_apikit.login.errors import LoginError, explanation
 from drf_apikit.signals import login_failed

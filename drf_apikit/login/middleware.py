@@ -28,10 +28,10 @@ from drf_apikit.login.destinations import safe_url
 from drf_apikit.login.endings import Ending, end_session
 from drf_apikit.login.errors import LoginError
 from drf_apikit.login.failures import keep_private, prefers_json, problem_response
-from drf_apikit.login.problem_types import SESSION_EXPIRED
 from drf_apikit.login.renewal import renew
 from drf_apikit.login.sessions import Ticket, go_on, is_in_grace, ticket_of, update
 from drf_apikit.login.vault import KeptTokens, kept
+from drf_apikit.problem_types import SESSION_EXPIRED
 from drf_apikit.signals import session_renewed
 
 __all__ = ["SessionRefresh"]

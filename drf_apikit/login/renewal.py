@@ -169,8 +169,7 @@ class _Renewal:
         except TokenRefusedError as error:
             if error.error == _OVER:
                 raise _EndedError(Ending.REFUSED, str(error)) from None
-            logger.exception("The provider refuses to renew: %s", error.description)
-            raise _OutageError(str(error)) from None
+            raise _OutageError(f"{error}: {error.description}") from None
         except ProviderError as error:
             raise _OutageError(str(error)) from None
 

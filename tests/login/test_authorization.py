@@ -25,7 +25,7 @@ def entry_of(browser: Browser, state: str) -> Any:
     return browser.client.session["oidc_states"][state]
 
 
-@pytest.mark.compliance("OIDC Core", "3.1.2.1")
+@pytest.mark.compliance("OIDC Core 1.0", "3.1.2.1")
 def test_what_is_asked_for(browser: Browser) -> None:
     redirect = browser.begin()
     assert redirect.status_code == 302

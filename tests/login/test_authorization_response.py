@@ -88,7 +88,7 @@ def test_what_is_no_answer(query: str, detail: str) -> None:
         ("what nobody knows", Reason.PROVIDER_REFUSED, 400),
     ],
 )
-@pytest.mark.compliance("OIDC Core", "3.1.2.6")
+@pytest.mark.compliance("OIDC Core 1.0", "3.1.2.6")
 def test_what_an_error_means(error: str, reason: Reason, status: int) -> None:
     found = refusal(error)
     assert (found.reason, found.status, found.detail) == (reason, status, error)

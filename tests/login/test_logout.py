@@ -36,7 +36,7 @@ def leave(browser: Browser, url: str = "/oidc/logout/", **posted: str) -> str:
     return location
 
 
-@pytest.mark.compliance("OIDC RP-Initiated Logout", "2")
+@pytest.mark.compliance("OIDC RP-Initiated Logout 1.0", "2")
 def test_a_person_leaves_here_and_at_the_provider(browser: Browser) -> None:
     tokens = tokens_of(browser.client.session)
     assert tokens is not None

@@ -2,8 +2,9 @@ import re
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from drf_apikit.login.backend import OIDCAuthenticationBackend
 from drf_apikit.login.endings import Ending
@@ -219,7 +220,7 @@ def test_a_session_with_the_browser_has_no_refresh_token(browser: Browser) -> No
 # Without a refresh token.
 
 
-@pytest.mark.compliance("OIDC Core", "3.1.2.1")
+@pytest.mark.compliance("OIDC Core 1.0", "3.1.2.1")
 def test_a_person_is_sent_through_the_provider(
     unrenewable: Browser, renewals: Any
 ) -> None:
@@ -408,3 +409,20 @@ def test_such_a_session_cannot_outlive_a_provider_that_is_down(
     browser.option(ISSUER=f"{browser.provider.url}/moved")
     assert browser.who() == "nobody"
     assert [reason for reason, *_ in endings] == [Ending.UNAVAILABLE]
+
+
+def test_under_asgi_it_is_the_same(browser: Browser) -> None:
+    browser.log_in()
+    client = AsyncClient()
+    client.cookies = browser.client.cookies
+
+    async def visit() -> bytes:
+        answer = await client.get("/who/")
+        return bytes(answer.content)
+
+    browser.clock.now += DUE
+    assert async_to_sync(visit)() == b"alice@example.com"
+    assert browser.provider.count(TOKEN) == 2
+    browser.provider.grants.revoke_all()
+    browser.clock.now += DUE
+    assert async_to_sync(visit)() == b"nobody"

@@ -232,7 +232,7 @@ def test_what_the_provider_takes_no_more_ends_the_session(
     assert not session.exists(str(ticket.vault))
 
 
-@pytest.mark.compliance("OIDC Core", "12.2")
+@pytest.mark.compliance("OIDC Core 1.0", "12.2")
 @pytest.mark.parametrize(
     ("claims", "ending"),
     [
