@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Final
 
@@ -46,7 +46,8 @@ _GRACE, _LONG_GRACE = 1, 5
 class Client:
     """One entry of `CREDENTIALS`, and its token."""
 
-    settings: ClientSettings
+    # It has secrets.
+    settings: ClientSettings = field(repr=False)
     token: SharedValue[str]
 
 
@@ -203,7 +204,7 @@ def _key(settings: ClientSettings) -> str:
     members = {
         member.name: sorted(value) if isinstance(value, frozenset) else value
         for member in fields(settings)
-        for value in [getattr(settings, member.name)]
+        for value in (getattr(settings, member.name),)
     }
     text = json.dumps(members, sort_keys=True)
     digest = salted_hmac("drf_apikit.clients", text, algorithm="sha256").hexdigest()

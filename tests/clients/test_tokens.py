@@ -2,6 +2,7 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import jwt
@@ -11,13 +12,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from drf_apikit.clients import ClientCredentials, TokenUnavailableError
-from drf_apikit.clients.tokens import Clients
+from drf_apikit.clients.tokens import Clients, find_client
 from drf_apikit.oidc.transport import Reply as TransportReply
 from tests.clients.conftest import NAME, World
 from tests.clients.servers import Api, Asked, Endpoint, Reply, as_json
+from tests.conftest import Services
 from tests.counting import recorded
 from tests.oidc.caches import Memory
 from tests.oidc.provider import Clock
+from tests.services import UnavailableError
+from tests.torture.fleet.redis_server import RedisServer
 
 SECRET = "s3cret-of-the-worker"
 
@@ -67,6 +71,13 @@ def test_nobody_reads_a_token_in_the_cache(
     assert shared.named("drf_apikit:token:1:")
     for secret in (token, SECRET, "worker", NAME):
         assert secret not in told
+
+
+def test_no_repr_has_a_secret(credentials: ClientCredentials) -> None:
+    token = credentials.access_token()
+    told = repr([find_client(NAME), vars(find_client(NAME).token), credentials])
+    assert SECRET not in told
+    assert token not in told
 
 
 def test_a_token_that_nobody_has_sealed_is_not_believed(
@@ -318,6 +329,31 @@ def test_a_redis_is_shared(world: World, endpoint: Endpoint) -> None:
     assert endpoint.requests == 2
     for process in processes:
         settled(process)
+
+
+def test_a_redis_that_hangs(
+    world: World, endpoint: Endpoint, clock: Clock, settings: Any, services: Services
+) -> None:
+    """With a token nobody waits; without one, as long as for a cache at the most."""
+    with ExitStack() as resources:
+        try:
+            redis = RedisServer(resources)
+        except UnavailableError as error:
+            services.refuse("redis", str(error))
+        backend = "django_redis.cache.RedisCache"
+        settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": redis.url}}
+        section = {"CREDENTIALS": {NAME: world.entry}}
+        hasty = {"AUTHENTICATION": {"FETCH_TIMEOUT": 1}}
+        settings.DRF_APIKIT = {"CLIENTS": section, **hasty}
+        one = world.process()
+        assert token_of(one) == "token-1"
+        redis.hang()
+        clock.now += 80
+        assert token_of(one) == "token-1"
+        assert token_of(settled(one)) == "token-2"
+        assert token_of(world.process()) == "token-3"
+        redis.wake()
+    assert endpoint.requests == 3
 
 
 def test_a_cache_that_hangs_holds_up_nobody_for_long(
