@@ -11,6 +11,7 @@ from drf_apikit.exceptions import (
     IdempotencyKeyMalformed,
     IdempotencyKeyReused,
     IdempotencyResponseNotKept,
+    IdempotencyUnavailable,
     Problem,
 )
 from ledger import problem_types
@@ -35,6 +36,10 @@ TEXTS: Final[dict[type[APIException], str]] = {
     IdempotencyKeyMalformed: "The form was not whole. Please send it again.",
     IdempotencyResponseNotKept: (
         "This transfer was made. It is in the list of your transfers."
+    ),
+    IdempotencyUnavailable: (
+        "The books cannot be written at this moment, so nothing was sent. Please send"
+        " it again a little later."
     ),
     problem_types.AccountClosed: "There is no such account, or it is closed.",
     problem_types.AccountFrozen: "This account is frozen: nothing moves from or to it.",

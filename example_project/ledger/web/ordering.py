@@ -72,7 +72,7 @@ class NewTransferPage(Page):
         """Show a refusal in the form, with what was typed."""
         if self.form is None or not isinstance(exc, APIException):
             return super().handle_exception(exc)
-        if exc.status_code >= SERVER_FAULT:
+        if exc.status_code == SERVER_FAULT:
             return super().handle_exception(exc)
         if not isinstance(exc, ValidationError):
             self.form.explain(exc)

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from drf_apikit.exceptions import IdempotencyInProgress
+from drf_apikit.exceptions import IdempotencyInProgress, IdempotencyUnavailable
 from drf_apikit.models import IdempotencyRecord
 from ledger import services
 from ledger.models import Account, Transfer
@@ -169,6 +169,7 @@ def test_a_used_form_with_other_values_is_not_sent_by_itself(
     text = page.content.decode()
     assert page.status_code == 422
     assert "sent before, with other values" in text
+    assert "Nothing was sent" not in text
     assert 'value="3"' in text
     assert balances() == [750, 1250]
     # The person has read it, and sends it again: with a key of its own.
@@ -230,6 +231,24 @@ def test_a_first_click_that_takes_long_is_told_of(
     assert again["idempotency_key"] == filled_in["idempotency_key"]
     assert send(alice, again).status_code == 303
     assert balances() == [750, 1250]
+
+
+@pytest.mark.django_db
+def test_books_that_are_away_keep_what_was_typed(
+    alice: Client, typed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_order: Any) -> None:
+        raise IdempotencyUnavailable(headers={"Retry-After": "1"})
+
+    filled_in = fill_in(alice, typed)
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "transfer", away)
+        page = send(alice, filled_in)
+    assert page.status_code == 503
+    text = page.content.decode()
+    assert "so nothing was sent" in text
+    assert 'value="for tea"' in text
+    assert send(alice, hidden_fields(text) | typed).status_code == 303
 
 
 @pytest.mark.django_db
