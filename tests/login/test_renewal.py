@@ -104,6 +104,8 @@ def lock_of(browser: Browser) -> SharedLevel:
 
 def test_of_requests_at_once_one_renews(database: str, browser: Browser) -> None:
     del database
+    # Who does not wait for the one is out.
+    browser.option(SESSION_GRACE=0)
     browser.clock.now += LIFE + 1
     assert in_threads(*(visitor(browser) for _ in range(8))) == [ALICE] * 8
     assert renewals(browser) == 1
@@ -112,6 +114,7 @@ def test_of_requests_at_once_one_renews(database: str, browser: Browser) -> None
 
 
 def test_with_every_kind_of_session_one_renews(stored: Browser) -> None:
+    stored.option(SESSION_GRACE=0)
     stored.clock.now += LIFE + 1
     assert in_threads(*(visitor(stored) for _ in range(6))) == [ALICE] * 6
     assert renewals(stored) == 1
@@ -136,6 +139,7 @@ def test_before_the_end_nobody_waits(browser: Browser) -> None:
 
 
 def test_after_the_end_all_wait_for_what_one_gets(browser: Browser) -> None:
+    browser.option(SESSION_GRACE=0)
     browser.clock.now += LIFE + 1
     held = browser.provider.hold(TOKEN)
     came = threading.Event()

@@ -202,6 +202,19 @@ def test_an_answer_works_once(browser: Browser) -> None:
     assert browser.who() == "alice@example.com"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_comes_twice_at_once(database: str, browser: Browser) -> None:
+    del database
+    answer, tab = browser.answer_of(browser.begin()), Client()
+    tab.cookies["sessionid"] = browser.client.cookies["sessionid"].value
+    found = in_threads(
+        lambda: browser.finish(answer).status_code,
+        lambda: tab.get(CALLBACK, answer).status_code,
+    )
+    assert sorted(found) == [302, 400]
+    assert browser.provider.count(TOKEN) == 1
+
+
 def test_an_answer_that_was_refused_is_used_up(browser: Browser) -> None:
     answer = browser.answer_of(browser.begin())
     evil = {**answer, "iss": "https://evil.example"}
