@@ -53,9 +53,11 @@ def test_an_attempt_comes_back_as_it_was(session: SessionStore, clock: Clock) ->
 
 
 @pytest.mark.compliance("RFC 6749", "10.12")
-def test_a_state_works_once(session: SessionStore) -> None:
+def test_a_state_works_once(session: SessionStore, clock: Clock) -> None:
     remember(session, "s", attempt())
     take(session, "s")
+    assert refused(session, "s") is Reason.STATE_UNKNOWN
+    clock.now += 61
     assert refused(session, "s") is Reason.STATE_UNKNOWN
     assert refused(SessionStore(session.session_key), "s") is Reason.STATE_UNKNOWN
 

@@ -205,6 +205,32 @@ def test_without_a_shared_cache_a_slower_one_takes_what_is_there(
     assert browser.who() == ALICE
 
 
+def test_without_a_shared_cache_a_refusal_may_be_a_matter_of_a_moment(
+    browser: Browser, monkeypatch: Any
+) -> None:
+    browser.settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    }
+    browser.provider.grants.revoke_all()
+    session, newer = browser.client.session, browser.clock.now + 1000
+    ticket = ticket_of(session)
+    assert ticket is not None
+    wait = threading.Event.wait
+
+    def beat(self: threading.Event, timeout: float | None = None) -> bool:
+        """Let another process store what it has got, while this one waits."""
+        if timeout != 0.05:
+            return wait(self, timeout)
+        tokens = KeptTokens(renew_at=newer, expires_at=newer, refresh_token="r")
+        assert keep(session, ticket.vault, tokens)
+        return False
+
+    monkeypatch.setattr(threading.Event, "wait", beat)
+    browser.clock.now += DUE
+    assert browser.who() == ALICE
+    assert held_by(browser).renew_at == newer
+
+
 def test_without_a_shared_cache_a_refusal_is_believed_after_a_moment(
     browser: Browser, monkeypatch: Any, endings: list[Ending]
 ) -> None:
@@ -339,6 +365,19 @@ def test_other_processes_are_told_of_an_outage(browser: Browser) -> None:
     renewal.forget_outages()
     assert browser.who() == ALICE
     assert renewals(browser) == 1
+
+
+def test_for_other_sessions_it_is_away_as_well(browser: Browser) -> None:
+    other = Browser(browser.provider, browser.settings, clock=browser.clock)
+    other.log_in()
+    browser.provider.answers[TOKEN] = as_text(500, "down")
+    browser.clock.now += LIFE + 1
+    assert [browser.who(), other.who()] == [ALICE, ALICE]
+    assert renewals(browser) == 1
+    # It may be back, and who would have to go is worth an attempt.
+    browser.option(SESSION_GRACE=0)
+    assert other.who() == "nobody"
+    assert renewals(browser) == 2
 
 
 def test_a_refresh_token_is_kept_though_the_rest_cannot_be_judged(

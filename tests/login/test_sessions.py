@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,23 @@ def test_what_is_no_ticket(session: SessionStore, written: Any) -> None:
     assert go_on(session) is False
     update(session, tokens())
     assert session["drf_apikit_login"] == written
+
+
+def test_who_has_nothing_new_to_say_saves_nothing(
+    browser: Browser, django_assert_num_queries: Any
+) -> None:
+    browser.log_in()
+    session = browser.client.session
+    given = tokens_of(session)
+    assert given is not None
+    # It is read, and no more.
+    with django_assert_num_queries(1):
+        update(session, given)
+    later = replace(given, renew_at=given.renew_at + 1)
+    update(session, later)
+    ticket = ticket_of(browser.client.session)
+    assert ticket is not None
+    assert ticket.renew_at == later.renew_at
 
 
 def test_tokens_come_back_as_they_were(session: SessionStore) -> None:
