@@ -55,7 +55,7 @@ def setting(kind: Kind, doc: str, *, default: Any, secret: bool = False) -> Any:
     metadata = {"kind": kind, "doc": doc, "secret": secret}
     if default == {}:
         return field(default_factory=dict, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 def integer(minimum: int, maximum: int) -> Kind:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-__all__ = ["seal_text", "unseal_text"]
+__all__ = ["read_sealed", "seal_text", "unseal_text"]
 
 
 def seal_text(text: str, purpose: str) -> str:
@@ -26,6 +26,19 @@ def unseal_text(sealed: str, purpose: str) -> str | None:
         return _fernet(_secrets(), purpose).decrypt(sealed.encode()).decode()
     except (InvalidToken, UnicodeError):
         return None
+
+
+def read_sealed(sealed: str, purpose: str) -> str:
+    """Give the text.
+
+    Raises:
+        ValueError: it was not sealed here for that purpose, or was changed since.
+
+    """
+    text = unseal_text(sealed, purpose)
+    if text is None:
+        raise ValueError("not sealed here")
+    return text
 
 
 def _secrets() -> tuple[str | bytes, ...]:

@@ -761,6 +761,15 @@ def test_a_secret_is_not_shown() -> None:
     )
 
 
+def test_a_secret_is_not_shown_of_what_was_read() -> None:
+    value = client_settings(client_secret=PRIVATE, private_key=PEM)
+    value["LOGIN"] = {"PRIVATE_KEY": PEM}
+    value["IDEMPOTENCY"] = {"ENCRYPTION_KEYS": [KEY]}
+    with override_settings(DRF_APIKIT=value):
+        shown = repr([read(section) for section in SECTIONS])
+    assert [text for text in (PRIVATE, "MC4CAQ", "xff") if text in shown] == []
+
+
 def test_a_long_value_is_shortened() -> None:
     (fault,) = faults_of({"AUTHENTICATION": {"CACHE": ["x" * 1000] * 1000}})
     assert len(fault.message) < 700

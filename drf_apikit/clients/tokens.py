@@ -26,7 +26,7 @@ from drf_apikit.oidc.token_endpoint import (
     TokenRefusedError,
     request_tokens,
 )
-from drf_apikit.sealing import seal_text, unseal_text
+from drf_apikit.sealing import read_sealed, seal_text
 
 __all__ = ["Client", "Clients", "find_client"]
 
@@ -91,7 +91,7 @@ class Clients:
             key,
             _Asking(name, section, settings, self._clock),
             dump=partial(seal_text, purpose=key),
-            load=partial(_unsealed, purpose=key),
+            load=partial(read_sealed, purpose=key),
             clock=self._clock,
             patience=section.timeout + grace,
             cache=section.cache,
@@ -209,19 +209,6 @@ def _key(settings: ClientSettings) -> str:
     text = json.dumps(members, sort_keys=True)
     digest = salted_hmac("drf_apikit.clients", text, algorithm="sha256").hexdigest()
     return f"drf_apikit:token:{_FORMAT}:{digest}"
-
-
-def _unsealed(sealed: str, purpose: str) -> str:
-    """Read a token.
-
-    Raises:
-        ValueError: none of our processes has sealed it for this place.
-
-    """
-    token = unseal_text(sealed, purpose)
-    if token is None:
-        raise ValueError("not sealed here")
-    return token
 
 
 def _unknown(name: str, section: ClientsSettings) -> str:

@@ -77,7 +77,7 @@ class Courier(Generic[W]):
             thread.start()
         except RuntimeError:
             # No more threads, or the interpreter ends. The next one may do better.
-            logger.warning("Cannot start a thread for keys", exc_info=True)
+            logger.warning("Cannot start a thread", exc_info=True)
             self._wishes.clear()
             return False
         return True
@@ -88,7 +88,7 @@ class Courier(Generic[W]):
                 self._errand(wishes)
             except BaseException:
                 # A thread that ended here would be waited for in vain.
-                logger.exception("Looking after keys has failed")
+                logger.exception("An errand has failed")
             finally:
                 with self._changed:
                     self._done = self._begun

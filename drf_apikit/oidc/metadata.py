@@ -19,6 +19,7 @@ from drf_apikit.oidc.discovery import discover
 from drf_apikit.oidc.fetch import FetchError, check_url, fetch_json
 from drf_apikit.oidc.shared_value import SharedValue, Timed, UnobtainableError
 from drf_apikit.oidc.token_endpoint import ProviderUnavailableError
+from drf_apikit.sealing import read_sealed, seal_text
 
 __all__ = ["ProviderMetadata", "Sources", "metadata_of"]
 
@@ -111,11 +112,13 @@ class Sources:
         """Give the value through which processes share the metadata."""
         known = self._values.get(options)
         if known is None:
+            name = _name(options)
             made = SharedValue(
-                _name(options),
+                name,
                 partial(_obtain, options, self._clock),
-                dump=_dump,
-                load=partial(_load, options),
+                # Who can write to the cache must not say where secrets are sent.
+                dump=lambda metadata: seal_text(_dump(metadata), name),
+                load=lambda text: _load(options, read_sealed(text, name)),
                 clock=self._clock,
                 patience=options.timeout + _GRACE,
             )

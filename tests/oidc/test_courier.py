@@ -127,7 +127,7 @@ def test_an_errand_that_fails_is_logged_and_over(
         with quickly():
             assert courier.wait(courier.ask("a"), never, 30)
         assert courier.settle(10)
-    assert caplog.messages == ["Looking after keys has failed"] * 2
+    assert caplog.messages == ["An errand has failed"] * 2
 
 
 def test_without_a_thread_nobody_waits(
@@ -143,7 +143,7 @@ def test_without_a_thread_nobody_waits(
         few.setattr(threading.Thread, "start", fail)
         with quickly():
             assert courier.wait(courier.ask("a"), never, 30)
-    assert caplog.messages == ["Cannot start a thread for keys"]
+    assert caplog.messages == ["Cannot start a thread"]
     assert courier.settle(0)
     errand.let_go.release()
     courier.wait(courier.ask("b"), never, 30)

@@ -11,6 +11,7 @@ import pytest
 from drf_apikit.oidc.metadata import Options, ProviderMetadata, Sources, metadata_of
 from drf_apikit.oidc.token_endpoint import ProviderUnavailableError
 from drf_apikit.oidc.transport import Reply
+from drf_apikit.sealing import read_sealed, seal_text
 from tests.databases import in_threads
 from tests.oidc.caches import Memory
 from tests.oidc.provider import DISCOVERY, Clock, Provider, as_json, as_text
@@ -293,11 +294,28 @@ def test_what_is_shared_is_judged_as_a_document_is(
     (key,) = shared.named("drf_apikit:metadata:1:")
     text, end = shared.values[key]
     members = json.loads(text)
-    poisoned = {**members, "value": change(members["value"])}
-    assert poisoned != members
+    name = key[key.index("drf_apikit:") :]
+    sealed = seal_text(change(read_sealed(members["value"], name)), name)
+    poisoned = {**members, "value": sealed}
     shared.values[key] = (json.dumps(poisoned), end)
     assert fleet.process()() == one
     assert fleet.provider.requests == [DISCOVERY] * 2
+
+
+def test_who_can_write_to_the_cache_does_not_say_where_secrets_are_sent(
+    fleet: Fleet, shared: Memory
+) -> None:
+    one = fleet.process()()
+    (key,) = shared.named("drf_apikit:metadata:1:")
+    text, end = shared.values[key]
+    members = json.loads(text)
+    plain = read_sealed(members["value"], key[key.index("drf_apikit:") :])
+    assert one.token_endpoint in plain
+    assert one.token_endpoint not in text
+    evil = plain.replace(one.token_endpoint, "https://evil.example/token")
+    for written in (evil, seal_text(evil, "something else")):
+        shared.values[key] = (json.dumps({**members, "value": written}), end)
+        assert fleet.process()() == one
 
 
 def test_each_way_of_asking_has_a_value_of_its_own() -> None:
