@@ -124,7 +124,8 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
             reason="a value of `drf_apikit.login.Reason`",
         ),
         "login.session_renewed": _event(
-            "A session was renewed with its refresh token.",
+            "A session was renewed, with its refresh token or silently through the"
+            " browser.",
         ),
         "login.session_ended": _event(
             "A session was ended, since the provider does not vouch for it any more.",

@@ -54,7 +54,8 @@ login_succeeded = Signal()
 #: `issuer`.
 login_failed = Signal()
 
-#: A session was renewed with its refresh token. Arguments: `request`, `user`, `issuer`.
+#: A session was renewed, with its refresh token or silently through the browser.
+#: Arguments: `request`, `user`, `issuer`.
 session_renewed = Signal()
 
 #: The provider does not vouch for a session any more, or could not be asked for too
