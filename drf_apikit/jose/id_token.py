@@ -167,10 +167,14 @@ def check_refreshed_id_token(new: Claims, old: Claims) -> None:
             raise TokenError(Reason.BINDING, f"{name} is not that of the login")
     if set(audiences_of(new)) != set(audiences_of(old)):
         raise TokenError(Reason.BINDING, "aud is not that of the login")
-    # Neither need be there again, and what is there must be the same.
-    for name in ("auth_time", "nonce"):
-        if name in new and new[name] != old.get(name):
-            raise TokenError(Reason.BINDING, f"{name} is not that of the login")
+    # It need not be there again, and where it is it must be the same.
+    if "nonce" in new and new["nonce"] != old.get("nonce"):
+        raise TokenError(Reason.BINDING, "nonce is not that of the login")
+    # It should be the same too, but some providers have one for all sessions of a
+    # person: whoever has logged in once more since is still the same.
+    both = "auth_time" in new and "auth_time" in old
+    if both and numeric_date(new, "auth_time") < numeric_date(old, "auth_time"):
+        raise TokenError(Reason.BINDING, "auth_time is before that of the login")
     if numeric_date(new, "iat") < numeric_date(old, "iat") - _SKEW:
         raise TokenError(Reason.BINDING, "iat is before the login")
 

@@ -75,6 +75,8 @@ SESSION_COOKIE_NAME = "identity_sessionid"
 CSRF_COOKIE_NAME = "identity_csrftoken"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IDENTITY.is_secure
+# Swagger UI opens the sign-in in a window that has to reach back.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 CSRF_FAILURE_VIEW = "identity.views.pages.csrf_failure"
 
 LANGUAGE_CODE = "en"

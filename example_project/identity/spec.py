@@ -1,7 +1,8 @@
 """What to put into a provider's database: users and clients, as plain data.
 
 It imports neither Django's models nor its settings, so that the process that
-starts the provider can use it with its own settings.
+starts the provider can use it with its own settings; of other packages it needs
+PyJWT, to see that a client's keys are some.
 """
 
 import json
