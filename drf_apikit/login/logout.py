@@ -10,15 +10,14 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from django.contrib import auth
-from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils.decorators import method_decorator
 from django.utils.module_loading import import_string
 from mozilla_django_oidc import views as mozilla
 
 from drf_apikit.login.authorization import provider_metadata
 from drf_apikit.login.client import revoke_token
 from drf_apikit.login.destinations import setting_url, wanted_url
+from drf_apikit.login.entrance import Entrance
 from drf_apikit.login.errors import LoginError
 from drf_apikit.login.failures import keep_private
 from drf_apikit.login.registration import registration
@@ -32,8 +31,7 @@ logger = logging.getLogger("drf_apikit.login")
 _LONGEST_HINT: Final = 4096
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
-class OIDCLogoutView(mozilla.OIDCLogoutView):
+class OIDCLogoutView(Entrance, mozilla.OIDCLogoutView):
     """Logs out by POST; by GET as well where `ALLOW_LOGOUT_GET_METHOD` says so.
 
     `OIDC_OP_LOGOUT_URL_METHOD` says where to go, as with mozilla-django-oidc; without

@@ -10,10 +10,8 @@ from typing import Any, Final
 from django.contrib import auth
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import SuspiciousOperation
-from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 from mozilla_django_oidc import views as mozilla
@@ -28,6 +26,7 @@ from drf_apikit.login.authorization_response import (
 )
 from drf_apikit.login.destinations import wanted_url
 from drf_apikit.login.endings import Ending, end_session
+from drf_apikit.login.entrance import Entrance
 from drf_apikit.login.errors import LoginError, Reason
 from drf_apikit.login.failures import failed_response, keep_private, report
 from drf_apikit.login.result import LoginResult
@@ -45,9 +44,7 @@ _ENDINGS: Final[Mapping[Reason, Ending]] = {
 }
 
 
-# The provider is waited for, and no transaction should wait with us.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
-class OIDCAuthenticationRequestView(mozilla.OIDCAuthenticationRequestView):
+class OIDCAuthenticationRequestView(Entrance, mozilla.OIDCAuthenticationRequestView):
     """Sends the browser to the provider.
 
     `get_extra_params()` adds parameters, but none that the answer is judged by.
@@ -74,8 +71,7 @@ class OIDCAuthenticationRequestView(mozilla.OIDCAuthenticationRequestView):
         return keep_private(HttpResponseRedirect(url))
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
-class OIDCAuthenticationCallbackView(mozilla.OIDCAuthenticationCallbackView):
+class OIDCAuthenticationCallbackView(Entrance, mozilla.OIDCAuthenticationCallbackView):
     """Takes what the provider has answered.
 
     Of a subclass, `login_success()`, `login_failure()`, `success_url` and
