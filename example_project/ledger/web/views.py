@@ -84,13 +84,13 @@ class TransfersPage(Page, GenericAPIView[Transfer]):
         """Show a page of them."""
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         accounts = {account.pk: account for account in own_accounts(request)}
-        chosen = request.query_params.get("account", "")
+        chosen = _chosen(request)
         pager: Any = self.paginator
         return Response(
             {
                 "transfers": [_seen_from(row, accounts) for row in rows or ()],
                 "pager": pager.get_html_context(),
-                "account": accounts.get(int(chosen)) if chosen else None,
+                "account": None if chosen is None else accounts.get(chosen),
                 "number": chosen,
             }
         )
@@ -105,6 +105,14 @@ class TransferPage(Page):
         """Show it."""
         found = get_object_or_404(own_transfers(request), pk=pk)
         return Response({"transfer": found})
+
+
+def _chosen(request: Request) -> int | None:
+    """Give the account of `?account=` as the filter has read it."""
+    filters = TransferFilter(request.query_params, Transfer.objects.none())
+    filters.is_valid()
+    number: int | None = filters.form.cleaned_data.get("account")
+    return number
 
 
 def _seen_from(transfer: Transfer, accounts: dict[int, Account]) -> dict[str, Any]:

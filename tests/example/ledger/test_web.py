@@ -150,6 +150,55 @@ def test_the_transfers_of_one_account(alice: Client, history: list[Transfer]) ->
     assert page.count("<time ") == 2
 
 
+@pytest.mark.parametrize("text", ["{}.0", "{}.", "0{}", "%20{}", "{}&account={}"])
+def test_an_account_is_the_number_that_the_filter_reads(
+    alice: Client, history: list[Transfer], text: str
+) -> None:
+    for account in (history[0].source, history[0].target):
+        number = str(account.pk)
+        plain = alice.get(f"/transfers/?account={number}")
+        page = alice.get(f"/transfers/?account={text.replace('{}', number)}")
+        assert page.status_code == 200
+        assert heading(page) == heading(plain)
+
+
+def test_an_account_that_nobody_has_can_be_left_again(alice: Client) -> None:
+    page = alice.get("/transfers/?account=0")
+    assert heading(page) == "Transfers with account 0"
+    assert "Show all transfers" in page.content.decode()
+
+
+# Each reads the session and the user besides, and `new/` the accounts that can pay:
+# whether there are any, then the choice of them.
+@pytest.mark.parametrize(
+    ("path", "queries"),
+    [
+        ("/", 2),
+        ("/accounts/", 3),
+        ("/transfers/", 6),
+        ("/transfers/?account={}", 6),
+        ("/transfers/new/", 4),
+        ("/transfers/{}/", 4),
+    ],
+)
+def test_a_page_asks_the_database_as_often_however_much_there_is(
+    alice: Client,
+    open_account: Any,
+    django_assert_num_queries: Any,
+    path: str,
+    queries: int,
+) -> None:
+    for _ in range(2):
+        mine, theirs = open_account("alice"), open_account("bob")
+        made = Transfer.objects.bulk_create(
+            Transfer(source=one, target=two, amount=1, currency="EUR", status="pending")
+            for one, two in ((mine, theirs), (theirs, mine)) * 10
+        )
+        number = mine.pk if "account" in path else made[0].pk
+        with django_assert_num_queries(queries):
+            assert alice.get(path.format(number)).status_code == 200
+
+
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE"])
 def test_other_methods_get_a_page_too(alice: Client, method: str) -> None:
     page = alice.generic(method, "/accounts/")
@@ -173,6 +222,11 @@ def test_the_pages_are_english_throughout(alice: Client) -> None:
     page = alice.get("/transfers/", headers={"Accept-Language": "de"})
     assert "1 in all" in page.content.decode()
     assert page["Content-Language"] == "en"
+
+
+def heading(page: Any) -> str:
+    text: str = page.content.decode()
+    return text.partition("<h1>")[2].partition("</h1>")[0]
 
 
 def links(page: str) -> dict[str, str]:

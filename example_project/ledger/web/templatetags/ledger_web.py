@@ -1,6 +1,7 @@
 """Money and accounts as a page shows them."""
 
 from django import template
+from django.contrib.auth.base_user import AbstractBaseUser
 
 from ledger.models import Account
 from ledger.money import in_major_units
@@ -17,6 +18,6 @@ def major(amount: int, currency: str) -> str:
 
 
 @register.filter
-def name_for(account: Account, user: object) -> str:
+def name_for(account: Account, user: AbstractBaseUser) -> str:
     """Give the name of an own account, and of any other one its number alone."""
-    return account.name if account.owner == user else f"Account {account.pk}"
+    return account.name if account.owner_id == user.pk else f"Account {account.pk}"
