@@ -17,7 +17,9 @@ DECIMALS: Final = {
 }
 USUAL: Final = 2
 MOST_DIGITS: Final = 16
-WRITTEN: Final = re.compile(r"([0-9]+)(?:[.,]([0-9]+))?")
+WRITTEN: Final = re.compile(r"([0-9]+)(?:([.,])([0-9]+))?")
+#: So many digits are between two commas of a number with thousands.
+GROUP: Final = 3
 
 
 def decimals_of(currency: str) -> int:
@@ -34,7 +36,8 @@ def in_major_units(amount: int, currency: str) -> str:
 def in_minor_units(text: str, currency: str) -> int:
     """Read `10.50` or `10,50` in EUR as 1050.
 
-    Nothing stands between thousands: `1,000` could be one or a thousand.
+    Nothing stands between thousands: `1,000` could be one or a thousand. Where a
+    fraction may have three digits, these are therefore behind a point alone.
 
     Raises:
         ValueError: with what is wrong, for a person.
@@ -44,9 +47,11 @@ def in_minor_units(text: str, currency: str) -> int:
     written = WRITTEN.fullmatch(text.strip())
     if written is None:
         raise ValueError(f"Write digits with one point at most: {_example(places)}.")
-    whole, fraction = written[1].lstrip("0"), written[2] or ""
+    whole, fraction = written[1].lstrip("0"), written[3] or ""
     if len(fraction) > places or len(whole) + places > MOST_DIGITS:
         raise ValueError(_too_long(currency, places, fraction))
+    if written[2] == "," and len(fraction) == GROUP:
+        raise ValueError(_ambiguous(written[1], fraction))
     amount = int((whole or "0") + fraction.ljust(places, "0"))
     if not amount:
         raise ValueError("The amount must be above zero.")
@@ -55,6 +60,13 @@ def in_minor_units(text: str, currency: str) -> int:
 
 def _example(places: int) -> str:
     return f"1250.{'50'.ljust(places, '0')[:places]}" if places else "1250"
+
+
+def _ambiguous(whole: str, fraction: str) -> str:
+    return (
+        f"{whole},{fraction} could be two amounts. Write {whole}.{fraction}, or"
+        f" {whole}{fraction} if the comma stands between thousands."
+    )
 
 
 def _too_long(currency: str, places: int, fraction: str) -> str:

@@ -15,6 +15,8 @@ from ledger.money import in_major_units, in_minor_units
         ("007", "EUR", 700),
         ("1250", "JPY", 1250),
         ("1.234", "KWD", 1234),
+        ("1,23", "KWD", 1230),
+        ("1,2345", "CLF", 12345),
         ("0.0001", "CLF", 1),
         ("90071992547409.91", "EUR", 2**53 - 1),
     ],
@@ -27,6 +29,9 @@ def test_what_people_write_is_read(text: str, currency: str, amount: int) -> Non
     ("text", "currency", "says"),
     [
         ("1,000", "EUR", "at most 2 digits behind the point"),
+        ("1,250", "KWD", "Write 1.250, or 1250 if the comma stands between"),
+        ("0,250", "KWD", "could be two amounts"),
+        ("1,250", "CLF", "could be two amounts"),
         ("1.234.567", "EUR", "one point at most: 1250.50"),
         ("1.5", "JPY", "JPY has no digits behind the point"),
         ("x", "JPY", "at most: 1250."),

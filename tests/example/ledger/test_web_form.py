@@ -141,6 +141,19 @@ def test_a_refusal_is_shown_in_the_form_and_the_corrected_form_goes_through(
 
 
 @pytest.mark.django_db
+def test_a_comma_that_may_stand_between_thousands_moves_nothing(
+    alice: Client, typed: dict[str, str], open_account: Any
+) -> None:
+    dinars = open_account("alice", currency="KWD")
+    order = {"source": str(dinars.pk), "amount": "1,250"}
+    page = send(alice, fill_in(alice, typed | order))
+    assert page.status_code == 400
+    says = 'id="id_amount_error">1,250 could be two amounts. Write 1.250, or 1250 if'
+    assert says in page.content.decode()
+    assert not Transfer.objects.exists()
+
+
+@pytest.mark.django_db
 def test_refusals_of_the_ledger_stand_at_their_field(
     alice: Client, typed: dict[str, str], open_account: Any, bobs: Account
 ) -> None:

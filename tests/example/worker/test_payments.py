@@ -58,6 +58,7 @@ def test_the_key_is_that_of_the_id_alone(tmp_path: Path) -> None:
         (f"{HEAD}a,1,-5,1,EUR,x\n", "'-5' is no account number"),
         (f"{HEAD}a,1,5,0,EUR,x\n", "above zero"),
         (f"{HEAD}a,1,5,1.999,EUR,x\n", "2 digits"),
+        (f'{HEAD}a,1,5,"1,250",KWD,x\n', "line 2: 1,250 could be two amounts"),
         (f"{HEAD}a,1,5,1,euro,x\n", "three capital letters"),
         (f'{HEAD}a,1,5,1,EUR,"x', "unexpected end of data"),
     ],
