@@ -12,8 +12,10 @@ from urllib.parse import quote, urlencode
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
 from mozilla_django_oidc import views as mozilla
 
+from drf_apikit.conf import apikit_settings
 from drf_apikit.login.authorization import provider_metadata
 from drf_apikit.login.client import revoke_token
 from drf_apikit.login.destinations import setting_url, wanted_url
@@ -48,11 +50,12 @@ class OIDCLogoutView(Entrance, mozilla.OIDCLogoutView):
         wanted = wanted_url(self.request, self.redirect_field_name)
         return wanted or setting_url("LOGOUT_REDIRECT_URL")
 
+    @sensitive_variables("stored", "hint")
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Log out."""
         url = self.redirect_url
         if request.user.is_authenticated:
-            is_ours = ticket_of(request.session) is not None
+            is_ours = _is_of_our_provider(request)
             tokens, stored = tokens_of(request.session), _stored_id_token(request)
             chosen = self._chosen_url(request)
             auth.logout(request)
@@ -61,7 +64,7 @@ class OIDCLogoutView(Entrance, mozilla.OIDCLogoutView):
             elif is_ours:
                 hint = (tokens and tokens.id_token) or stored
                 url = _end_session_url(request, hint) or url
-            if tokens is not None and tokens.refresh_token is not None:
+            if is_ours and tokens is not None and tokens.refresh_token is not None:
                 revoke_token(tokens.refresh_token)
         return keep_private(HttpResponseRedirect(url))
 
@@ -78,11 +81,18 @@ class OIDCLogoutView(Entrance, mozilla.OIDCLogoutView):
         return url
 
 
+def _is_of_our_provider(request: HttpRequest) -> bool:
+    """Tell whose tokens they are: a former provider's are nothing for this one."""
+    ticket = ticket_of(request.session)
+    return ticket is not None and ticket.issuer == apikit_settings.login.issuer
+
+
 def _stored_id_token(request: HttpRequest) -> str | None:
     """Give what `OIDC_STORE_ID_TOKEN` has stored."""
     return request.session.get("oidc_id_token")
 
 
+@sensitive_variables("hint", "parameters")
 def _end_session_url(request: HttpRequest, hint: str | None) -> str | None:
     """Write the request of RP-Initiated Logout; None where the provider has none."""
     client = registration()

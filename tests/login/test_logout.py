@@ -14,6 +14,7 @@ from tests.login.provider import (
     EVERY,
     REVOKE,
     Provider,
+    serving,
 )
 from tests.login.website import Browser, open_website, query_of
 
@@ -205,3 +206,12 @@ def test_the_hint_may_be_what_the_setting_has_stored(browser: Browser) -> None:
     browser.log_in()
     token = browser.client.session["oidc_id_token"]
     assert query_of(leave(browser))["id_token_hint"] == token
+
+
+@pytest.mark.compliance("RFC 9700", "4.4")
+def test_another_provider_gets_no_token_of_the_former_one(browser: Browser) -> None:
+    with serving() as other:
+        browser.option(ISSUER=other.url)
+        assert leave(browser) == "/"
+        assert not other.seen
+    assert browser.provider.count(REVOKE) == 0
