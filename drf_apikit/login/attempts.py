@@ -17,7 +17,7 @@ from drf_apikit.login.errors import LoginError, Reason
 from drf_apikit.login.stored import edit
 from drf_apikit.oidc.sharing import LockState, SharedLevel
 
-__all__ = ["Attempt", "remember", "take"]
+__all__ = ["Attempt", "open_attempts", "remember", "reopen", "take"]
 
 #: Where mozilla-django-oidc keeps them too.
 _STATES: Final = "oidc_states"
@@ -80,6 +80,21 @@ def take(session: SessionBase, state: str) -> Attempt:
     entry = _entries(session)[found]
     edit(session, remove)
     return _checked(entry)
+
+
+def open_attempts(session: SessionBase) -> Mapping[str, Any]:
+    """Give what other tabs of this browser are still waiting for."""
+    return {
+        state: entry
+        for state, entry in _entries(session).items()
+        if time.time() - _time_of(entry) <= _LIFE
+    }
+
+
+def reopen(session: SessionBase, attempts: Mapping[str, Any]) -> None:
+    """Let a session that begins know them too."""
+    if attempts:
+        session[_STATES] = {**attempts}
 
 
 def _find(session: Any, state: str) -> str | None:

@@ -7,6 +7,7 @@ browser leads to a login, a page that says why there was none, or a problem docu
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.conf import settings as django_settings
 from django.contrib import auth
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import SuspiciousOperation
@@ -17,7 +18,7 @@ from django.views.generic import View
 from mozilla_django_oidc import views as mozilla
 
 from drf_apikit.counters import count
-from drf_apikit.login.attempts import Attempt, take
+from drf_apikit.login.attempts import Attempt, open_attempts, reopen, take
 from drf_apikit.login.authorization import authorization_url
 from drf_apikit.login.authorization_response import (
     authorization_response,
@@ -104,9 +105,11 @@ class OIDCAuthenticationCallbackView(Entrance, mozilla.OIDCAuthenticationCallbac
             if self._is_silent():
                 return keep_private(self._silent_failure(request, error))
             report(request, error)
+            if error.reason is Reason.SESSION_MISSING:
+                _leave_cookie(request)
             return keep_private(self.login_failure())
-        if self._is_silent() and request.user != self.user:
-            end_session(request, Ending.ANOTHER_USER)
+        if self._is_silent() and not _is_session_of(request, self.user):
+            _end(request, Ending.ANOTHER_USER)
             return keep_private(HttpResponseRedirect(self.success_url))
         answer = self.login_success()
         self._tell(request)
@@ -116,9 +119,10 @@ class OIDCAuthenticationCallbackView(Entrance, mozilla.OIDCAuthenticationCallbac
         """Log the user in, and keep what came along."""
         request, session = self.request, self.request.session
         forget_tokens(session)
-        if request.user.is_authenticated and request.user == self.user:
+        if _is_session_of(request, self.user):
             # A login anew would take the CSRF token from other tabs.
             session[auth.BACKEND_SESSION_KEY] = self.user.backend
+            request.user = self.user
         else:
             auth.login(request, self.user)
         begin_session(request, self.result)
@@ -163,8 +167,8 @@ class OIDCAuthenticationCallbackView(Entrance, mozilla.OIDCAuthenticationCallbac
             return HttpResponseRedirect(self.success_url)
         if ending is Ending.INVALID:
             report(request, error)
-        end_session(request, ending, error.detail)
-        return HttpResponseRedirect(self.failure_url or self.success_url)
+        _end(request, ending, error.detail)
+        return HttpResponseRedirect(resolve_url(self.failure_url or self.success_url))
 
     def _tell(self, request: HttpRequest) -> None:
         claims = self.result.claims
@@ -193,6 +197,28 @@ def _read_session_anew(request: HttpRequest) -> None:
     session = request.session
     if session.session_key is not None and is_on_server(session):
         request.session = type(session)(session.session_key)
+
+
+def _is_session_of(request: HttpRequest, user: Any) -> bool:
+    """Ask the session: what `request.user` was read from may have ended meanwhile."""
+    return bool(auth.get_user(request) == user)
+
+
+def _end(request: HttpRequest, ending: Ending, detail: str = "") -> None:
+    """End a session; other tabs may come back to what follows it."""
+    attempts = open_attempts(request.session)
+    if request.user.is_authenticated:
+        end_session(request, ending, detail)
+        reopen(request.session, attempts)
+
+
+def _leave_cookie(request: HttpRequest) -> None:
+    """Let the browser keep its cookie, which the answer would delete.
+
+    The session that it came with has ended. By now it may have another: of the same
+    answer, which it has sent twice.
+    """
+    request.COOKIES.pop(django_settings.SESSION_COOKIE_NAME, None)
 
 
 @sensitive_variables("attempt")

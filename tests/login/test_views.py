@@ -15,7 +15,7 @@ from drf_apikit.signals import login_failed, login_succeeded
 from tests.databases import in_threads
 from tests.login.answers import as_refusal, as_text
 from tests.login.provider import REVOKE, TOKEN, Provider
-from tests.login.website import CALLBACK, Browser, open_website
+from tests.login.website import CALLBACK, MIDDLEWARE, Browser, open_website
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +153,60 @@ def test_what_other_tabs_do_meanwhile_stays(browser: Browser) -> None:
     assert browser.client.get("/basket/").json() == {"basket": ["apple", "apple"]}
 
 
+def asks_early(get_response: Any) -> Any:
+    """Be a middleware that wants to know at once who is there."""
+
+    def answer(request: Any) -> Any:
+        assert request.user.pk != 0
+        return get_response(request)
+
+    return answer
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("who", ["alice", "bob"])
+def test_a_session_that_ends_meanwhile_does_not_keep_its_person_out(
+    browser: Browser, who: str
+) -> None:
+    browser.settings.MIDDLEWARE = [*MIDDLEWARE, f"{__name__}.asks_early"]
+    browser.client = Client()
+    browser.log_in()
+    browser.provider.subject = who
+    answer = browser.answer_of(browser.begin())
+    held, tab = browser.provider.hold(TOKEN), Client()
+    tab.cookies["sessionid"] = browser.client.cookies["sessionid"].value
+
+    def leave() -> int:
+        assert held.asked.wait(30)
+        status: int = tab.post("/oidc/logout/").status_code
+        held.let_go()
+        return status
+
+    assert in_threads(lambda: browser.finish(answer).status_code, leave) == [302, 302]
+    assert browser.who() == f"{who}@example.com"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_left_meanwhile_is_not_let_in_silently(browser: Browser) -> None:
+    browser.settings.MIDDLEWARE = [*MIDDLEWARE, f"{__name__}.asks_early"]
+    browser.client = Client()
+    browser.provider.tokens["refresh_token"] = None
+    browser.log_in()
+    browser.clock.now += 301
+    answer = browser.answer_of(browser.client.get("/who/"))
+    held, tab = browser.provider.hold(TOKEN), Client()
+    tab.cookies["sessionid"] = browser.client.cookies["sessionid"].value
+
+    def leave() -> int:
+        assert held.asked.wait(30)
+        status: int = tab.post("/oidc/logout/").status_code
+        held.let_go()
+        return status
+
+    assert in_threads(lambda: browser.finish(answer).status_code, leave) == [302, 302]
+    assert browser.who() == "nobody"
+
+
 @pytest.mark.compliance("RFC 6749", "4.1.2.1")
 def test_who_says_no_is_told_kindly(browser: Browser, heard: Any) -> None:
     browser.provider.authorization = {"code": None, "error": "access_denied"}
@@ -200,6 +254,21 @@ def test_an_answer_works_once(browser: Browser) -> None:
     failed(browser.finish(answer), 400, Reason.STATE_UNKNOWN)
     assert browser.provider.count(TOKEN) == 1
     assert browser.who() == "alice@example.com"
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_an_answer_that_comes_twice_leaves_the_cookie_of_the_first(
+    browser: Browser, every: bool
+) -> None:
+    browser.settings.SESSION_SAVE_EVERY_REQUEST = every
+    answer, again = browser.answer_of(browser.begin()), Client()
+    again.cookies["sessionid"] = browser.client.cookies["sessionid"].value
+    browser.finish(answer)
+    found = again.get(CALLBACK, answer)
+    failed(found, 400, Reason.SESSION_MISSING)
+    assert "sessionid" not in found.cookies
+    # What no login comes back to does away with it, as ever.
+    assert again.get("/who/").cookies["sessionid"].value == ""
 
 
 @pytest.mark.django_db(transaction=True)

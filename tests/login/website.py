@@ -132,7 +132,7 @@ urlpatterns = [
     path("oidc/", include("drf_apikit.login.urls")),
     path("api-auth/", include("drf_apikit.login.browsable_urls")),
     path("who/", _who, name="who"),
-    path("home/", _who),
+    path("home/", _who, name="home"),
     path("basket/", _basket),
     path("api/", _browsable),
 ]
