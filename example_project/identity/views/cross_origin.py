@@ -62,10 +62,15 @@ def _origins() -> set[str]:
 
 def _of(uri: str) -> str | None:
     """Write the origin of a URI as a browser does (RFC 6454 section 6.2)."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        # Of no host or port that there could be.
+        return None
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         return None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if parts.port in {None, DEFAULT_PORTS[parts.scheme]}:
+    if port in {None, DEFAULT_PORTS[parts.scheme]}:
         return f"{parts.scheme}://{host}"
-    return f"{parts.scheme}://{host}:{parts.port}"
+    return f"{parts.scheme}://{host}:{port}"

@@ -1,5 +1,10 @@
 """Which pages of other origins may read what the provider answers."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Final
+
 import pytest
 import requests
 
@@ -25,6 +30,10 @@ STRANGERS = [
     "null",
     "",
 ]
+
+REGISTER: Final = (
+    "UPDATE oauth2_provider_application SET redirect_uris = ? WHERE client_id = 'web'"
+)
 
 
 def allowed(response: requests.Response) -> str | None:
@@ -53,6 +62,25 @@ def test_no_other_page_may(provider: Provider, path: str, origin: str) -> None:
 @pytest.mark.parametrize("path", READABLE)
 def test_without_an_origin_nothing_is_said(provider: Provider, path: str) -> None:
     assert allowed(provider.request("GET", path)) is None
+
+
+@pytest.fixture
+def odd_uris(provider: Provider) -> Iterator[None]:
+    """Register what no browser can come back to, past all forms."""
+    with closing(sqlite3.connect(provider.folder / "identity.sqlite3")) as books:
+        odd = f"http://x:99999/ http://x:port/ http://[::1 com.app:/cb {CALLBACK}"
+        books.execute(REGISTER, [odd])
+        books.commit()
+        yield
+        books.execute(REGISTER, [CALLBACK])
+        books.commit()
+
+
+@pytest.mark.usefixtures("odd_uris")
+def test_odd_addresses_are_of_no_origin(provider: Provider) -> None:
+    for origin, known in ((ORIGIN, ORIGIN), ("http://x:99999", None), ("null", None)):
+        response = provider.request("GET", READABLE[0], headers={"Origin": origin})
+        assert (response.status_code, allowed(response)) == (200, known)
 
 
 @pytest.mark.parametrize("path", ["/authorize/", "/introspect/", "/revoke/", "/login/"])
