@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,14 +61,26 @@ def read_payments(path: Path) -> list[Payment]:
         ValueError: with the line and what is wrong there; OSError: no such file.
 
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file, strict=True)
-        try:
-            if tuple(rows.fieldnames or ()) != COLUMNS:
-                raise ValueError(f"{path}: the columns must be {', '.join(COLUMNS)}.")
-            return list(_payments(path, rows))
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {rows.line_num}: {error}.") from error
+    rows = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        if tuple(rows.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path}: the columns must be {', '.join(COLUMNS)}.")
+        return list(_payments(path, rows))
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {rows.line_num}: {error}.") from error
+
+
+def _text(path: Path) -> str:
+    """Read it; spreadsheets write other encodings as well."""
+    advice = f"{path}: save it as UTF-8."
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(advice) from None
+    # UTF-16 without its mark is full of them.
+    if "\0" in text:
+        raise ValueError(advice)
+    return text
 
 
 def _payments(path: Path, rows: Any) -> Iterator[Payment]:
@@ -87,6 +100,9 @@ def _payment(row: dict[Any, Any], seen: set[str]) -> Payment:
     cells = {name: row[name].strip() for name in COLUMNS}
     if not cells["id"]:
         raise ValueError("a payment needs an id.")
+    if not cells["id"].isprintable():
+        # It is shown, and a terminal obeys some characters.
+        raise ValueError(f"the id {ascii(cells['id'])} cannot be printed.")
     if cells["id"] in seen:
         raise ValueError(f"there is a payment {cells['id']} before.")
     if not CURRENCY.fullmatch(cells["currency"]):
