@@ -1,11 +1,12 @@
 """What is answered when a login came to nothing, and what the log is told."""
 
 import logging
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.template.loader import render_to_string
+from django.template import Engine, TemplateDoesNotExist, loader
 from django.urls import NoReverseMatch, reverse
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.translation import get_language
@@ -25,6 +26,9 @@ logger = logging.getLogger("drf_apikit.login")
 
 #: Seconds after which a provider may be back.
 _RETRY_AFTER: Final = 10
+_PAGE: Final = "drf_apikit/login/failed.html"
+#: Where it is in this package.
+_FOLDER: Final = str(Path(__file__).resolve().parents[1] / "templates")
 _HTML: Final = "text/html"
 _JSON: Final = ("application/problem+json", "application/json")
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
@@ -61,6 +65,7 @@ def failed_response(
         )
         return problem_response(request, problem)
     context: dict[str, Any] = {
+        "user": getattr(request, "user", None),
         "explanation": explanation(error.reason),
         "reason": error.reason.value,
         "status": error.status,
@@ -68,11 +73,21 @@ def failed_response(
         "home_url": setting_url("LOGIN_REDIRECT_URL"),
         "language": get_language() or "en",
     }
-    page = render_to_string("drf_apikit/login/failed.html", context, request)
-    response = HttpResponse(page, status=error.status)
+    response = HttpResponse(_page(request, context), status=error.status)
     if error.status == 503:
         response["Retry-After"] = str(_RETRY_AFTER)
     return keep_private(response)
+
+
+def _page(request: HttpRequest, context: dict[str, Any]) -> str:
+    """Write the project's page, or ours where its template engines have none."""
+    try:
+        template = loader.get_template(_PAGE)
+    except TemplateDoesNotExist:
+        libraries = {"i18n": "django.templatetags.i18n"}
+        engine = Engine(dirs=[_FOLDER], libraries=libraries)
+        return engine.render_to_string(_PAGE, context)
+    return template.render(context, request)
 
 
 def prefers_json(request: HttpRequest) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import translation
@@ -91,6 +91,47 @@ def test_a_project_may_have_a_page_of_its_own(settings: Any, tmp_path: Path) -> 
     settings.LOGIN_URL, settings.LOGIN_REDIRECT_URL = "/enter/", "/home/"
     answer: Any = failed_response(request_(), LoginError(Reason.STATE_UNKNOWN, 400))
     assert answer.content == b"400 state_unknown /enter/ /home/"
+
+
+DJANGO = "django.template.backends.django.DjangoTemplates"
+#: As Jinja2, an engine that cannot read pages of Django.
+OTHER = "django.template.backends.dummy.TemplateStrings"
+
+
+@pytest.mark.usefixtures("_site")
+@pytest.mark.parametrize(
+    "engines",
+    [
+        pytest.param([], id="none"),
+        pytest.param([{"BACKEND": OTHER, "APP_DIRS": True}], id="not Django's"),
+        pytest.param([{"BACKEND": DJANGO}], id="not of applications"),
+    ],
+)
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_project_may_have_no_templates_of_its_own(
+    settings: Any, engines: Any, *, is_known: bool
+) -> None:
+    settings.TEMPLATES = engines
+    request = request_()
+    if is_known:
+        request.user = User(username="alice")
+    answer: Any = failed_response(request, LoginError(Reason.STATE_EXPIRED, 400))
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    assert "The login took too long" in page
+    assert "<code>state_expired</code>" in page
+    assert ("You are still logged in from before." in page) is is_known
+    assert ("You are not logged in" in page) is not is_known
+
+
+def test_a_page_may_be_of_another_engine(settings: Any, tmp_path: Path) -> None:
+    page = tmp_path / "drf_apikit" / "login" / "failed.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("$reason, $user")
+    settings.TEMPLATES = [{"BACKEND": OTHER, "DIRS": [str(tmp_path)]}]
+    settings.ROOT_URLCONF = "tests.login.website"
+    answer: Any = failed_response(request_(), LoginError(Reason.STATE_UNKNOWN, 400))
+    assert answer.content == b"state_unknown, AnonymousUser"
 
 
 @pytest.mark.parametrize(
