@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from drf_apikit.login.stored import is_on_server
 from drf_apikit.sealing import seal_text, unseal_text
@@ -24,6 +25,8 @@ __all__ = ["KeptTokens", "discard", "keep", "kept"]
 
 _ENTRY: Final = "drf_apikit_tokens"
 _PURPOSE: Final = "tokens of a login session"
+#: How often it is tried to store what cannot be had again.
+_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +44,16 @@ class KeptTokens:
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+@sensitive_variables()
 def keep(session: SessionBase, key: str | None, tokens: KeptTokens) -> str | None:
     """Store tokens, in a new record where `key` is None; give its key.
 
     None: there is no such record any more, or the session is with the browser, which
     must not have them.
+
+    Raises:
+        UpdateError: there is one, and it cannot be written.
+
     """
     if not is_on_server(session):
         return None
@@ -57,13 +65,10 @@ def keep(session: SessionBase, key: str | None, tokens: KeptTokens) -> str | Non
     life = tokens.expires_at - time.time() + session.get_expiry_age()
     # A number of seconds would never end for sessions in files.
     record.set_expiry(timezone.now() + timedelta(seconds=life))
-    try:
-        record.save()
-    except UpdateError:
-        return None
-    return record.session_key
+    return _saved(record)
 
 
+@sensitive_variables()
 def kept(session: SessionBase, key: str | None) -> KeptTokens | None:
     """Give the tokens as they are stored now."""
     if not key or not is_on_server(session):
@@ -79,3 +84,20 @@ def discard(session: SessionBase, key: str | None) -> None:
     """Forget the tokens."""
     if key and is_on_server(session):
         type(session)().delete(key)
+
+
+def _saved(record: SessionBase) -> str | None:
+    """Save a record and give its key; None where it is gone."""
+    attempt = 1
+    while True:
+        try:
+            record.save()
+        except UpdateError:
+            # Databases say so of whatever goes wrong there, such as a deadlock.
+            if not record.exists(str(record.session_key)):
+                return None
+            if attempt == _ATTEMPTS:
+                raise
+            attempt += 1
+        else:
+            return record.session_key
