@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.login.result import LoginResult
@@ -22,6 +23,7 @@ __all__ = [
     "begin_session",
     "forget_tokens",
     "go_on",
+    "held_tokens",
     "is_in_grace",
     "ticket_of",
     "tokens_from",
@@ -60,6 +62,7 @@ class Ticket:
     expires_at: float = 0.0
 
 
+@sensitive_variables()
 def begin_session(request: HttpRequest, result: LoginResult) -> None:
     """Keep what came with a login, in the session of whom has logged in."""
     session, now = request.session, time.time()
@@ -79,6 +82,7 @@ def begin_session(request: HttpRequest, result: LoginResult) -> None:
     session.update(_written(ticket, tokens))
 
 
+@sensitive_variables()
 def tokens_from(
     answer: TokenAnswer, former: KeptTokens | None, now: float
 ) -> KeptTokens:
@@ -119,11 +123,23 @@ def tokens_of(session: SessionBase) -> KeptTokens | None:
     return None if ticket is None else kept(session, ticket.vault)
 
 
-def update(session: SessionBase, tokens: KeptTokens) -> None:
-    """Let a session say what its tokens say; others that save it do no harm."""
+def held_tokens(session: SessionBase, ticket: Ticket) -> KeptTokens | None:
+    """Give the tokens to renew by; those of a former provider are not for this one."""
+    tokens = kept(session, ticket.vault)
+    if tokens is None or ticket.issuer == apikit_settings.login.issuer:
+        return tokens
+    discard(session, ticket.vault)
+    return None
+
+
+@sensitive_variables()
+def update(session: SessionBase, tokens: KeptTokens) -> bool:
+    """Let a session say what its tokens say; others that save it do no harm.
+
+    Tells whether it was stored.
+    """
     ticket = ticket_of(session)
-    if ticket is not None:
-        _set(session, _written(ticket, tokens))
+    return ticket is not None and _set(session, _written(ticket, tokens))
 
 
 def go_on(session: SessionBase) -> bool:
@@ -150,22 +166,28 @@ def forget_tokens(session: SessionBase) -> None:
         discard(session, ticket.vault)
 
 
-def _set(session: SessionBase, values: Mapping[str, Any]) -> None:
+@sensitive_variables()
+def _set(session: SessionBase, values: Mapping[str, Any]) -> bool:
+    @sensitive_variables()
     def write(items: MutableMapping[str, Any]) -> None:
         # Who finds it done does not save, and so gets in nobody's way.
-        if any(items.get(name) != value for name, value in values.items()):
+        if {name: items.get(name) for name in values} != values:
             items.update(values)
 
-    edit(session, write)
+    return edit(session, write)
 
 
-def _forget(*, request: HttpRequest, **_: object) -> None:
-    forget_tokens(request.session)
+def _forget(*, request: HttpRequest | None = None, **_: object) -> None:
+    # What sends Django's signal need not have a request, or one with a session.
+    session: SessionBase | None = getattr(request, "session", None)
+    if session is not None:
+        forget_tokens(session)
 
 
 user_logged_out.connect(_forget, dispatch_uid="drf_apikit.login.sessions")
 
 
+@sensitive_variables()
 def _written(ticket: Ticket, tokens: KeptTokens) -> dict[str, Any]:
     times = {"renew_at": tokens.renew_at, "expires_at": tokens.expires_at}
     values: dict[str, Any] = {

@@ -25,25 +25,29 @@ def is_on_server(session: SessionBase) -> bool:
     return not isinstance(session, InCookies)
 
 
-def edit(session: SessionBase, change: Change) -> None:
+def edit(session: SessionBase, change: Change) -> bool:
     """Change a session where it is stored, and this request's copy as well.
 
     `change` may be called twice. A session that is not stored yet is changed for the
-    middleware to store; one that has been ended meanwhile stays ended.
+    middleware to store; one that has been ended meanwhile stays ended. Tells whether
+    it was stored.
     """
     session.get(_NAME)
     key = session.session_key
     if key is None or not is_on_server(session):
         change(_items(session))
-        return
+        return False
     stored = type(session)(key)
     change(_items(stored))
+    was_stored = False
     if stored.modified and stored.session_key is not None:
         with suppress(UpdateError):
             stored.save()
+            was_stored = True
     was_modified = session.modified
     change(_items(session))
     session.modified = was_modified
+    return was_stored
 
 
 def _items(session: Any) -> MutableMapping[str, Any]:

@@ -3,10 +3,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.cache import SessionStore
 from django.core.cache import cache
 from django.core.management import call_command
 
+from drf_apikit.login import sessions
 from drf_apikit.login.sessions import go_on, ticket_of, tokens_of, update
 from drf_apikit.login.vault import KeptTokens, discard, keep, kept
 from drf_apikit.models import ExternalIdentity
@@ -77,12 +79,18 @@ def test_who_has_nothing_new_to_say_saves_nothing(
     assert given is not None
     # It is read, and no more.
     with django_assert_num_queries(1):
-        update(session, given)
+        assert not update(session, given)
     later = replace(given, renew_at=given.renew_at + 1)
-    update(session, later)
+    assert update(session, later)
     ticket = ticket_of(browser.client.session)
     assert ticket is not None
     assert ticket.renew_at == later.renew_at
+
+
+@pytest.mark.parametrize("values", [{}, {"request": None}, {"request": object()}])
+def test_who_logs_out_without_a_session_has_no_tokens(values: dict[str, Any]) -> None:
+    answers = user_logged_out.send(sender=object, user=None, **values)
+    assert any(receiver.__module__ == sessions.__name__ for receiver, _ in answers)
 
 
 def test_tokens_come_back_as_they_were(session: SessionStore) -> None:

@@ -33,7 +33,7 @@ def again(session: SessionBase) -> Any:
 
 
 def test_a_change_is_stored_at_once(session: Any) -> None:
-    edit(session, put)
+    assert edit(session, put)
     assert session["ours"] == "new"
     assert not session.modified
     assert again(session)["ours"] == "new"
@@ -62,7 +62,7 @@ def test_what_this_request_has_changed_is_still_to_be_saved(session: Any) -> Non
 def test_nothing_is_stored_where_nothing_changes(session: Any) -> None:
     before = again(session)
     assert before["basket"] == 1
-    edit(session, lambda items: None if "basket" in items else put(items))
+    assert not edit(session, lambda items: None if "basket" in items else put(items))
     assert "ours" not in again(session)
 
 
@@ -79,7 +79,7 @@ def test_a_session_that_ends_in_that_very_moment(session: Any) -> None:
         put(items)
         again(session).delete()
 
-    edit(session, end_and_put)
+    assert not edit(session, end_and_put)
     assert not session.exists(session.session_key)
 
 
@@ -88,7 +88,7 @@ def test_one_with_the_browser_is_changed_for_the_response() -> None:
     session = cookies()
     session["basket"] = 1
     session.create()
-    edit(session, put)
+    assert not edit(session, put)
     assert session.modified
     assert not is_on_server(session)
 
