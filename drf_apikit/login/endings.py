@@ -2,17 +2,23 @@
 
 import logging
 from enum import StrEnum
+from functools import partial
+from typing import Any, Final
 
 from django.contrib import auth
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.counters import count
 from drf_apikit.signals import session_ended
 
-__all__ = ["Ending", "end_session"]
+__all__ = ["Ending", "end_session", "go_on_as_nobody"]
 
 logger = logging.getLogger("drf_apikit.login")
+
+#: What async views ask for who it is.
+_ASYNC: Final = "auser"
 
 
 class Ending(StrEnum):
@@ -41,6 +47,18 @@ def end_session(request: HttpRequest, reason: Ending, detail: str = "") -> None:
     count("login.session_ended", reason=reason.value)
     issuer = apikit_settings.login.issuer
     auth.logout(request)
+    # Django 5.2 leaves async views with whom they have asked for before.
+    go_on_as_nobody(request)
     session_ended.send_robust(
         sender=Ending, request=request, user=user, issuer=issuer, reason=reason
     )
+
+
+def go_on_as_nobody(request: HttpRequest) -> None:
+    """Let a request go on as nobody's, whatever its session says."""
+    request.user = AnonymousUser()
+    setattr(request, _ASYNC, partial(_user_of, request))
+
+
+async def _user_of(request: HttpRequest) -> Any:
+    return request.user
