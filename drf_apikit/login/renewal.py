@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.db import DatabaseError
+from django.views.decorators.debug import sensitive_variables
 
 from drf_apikit.jose import Reason, TokenError
 from drf_apikit.jose.id_token import check_refreshed_id_token
@@ -38,9 +40,17 @@ logger = logging.getLogger("drf_apikit.login")
 _BEAT: Final = 0.05
 #: Seconds in which one that has no lock may have stored what it has got.
 _STORING: Final = 1.0
-#: RFC 6749 section 5.2: the refresh token is worth nothing. Other refusals are faults
-#: of a configuration, which somebody will put right.
-_OVER: Final = "invalid_grant"
+#: RFC 6749 section 5.2: the refresh token is worth nothing; and what the provider says
+#: at the authorization endpoint elsewhere (OpenID Connect Core section 3.1.2.6). Other
+#: refusals are faults of a configuration, which somebody will put right.
+_OVER: Final[Mapping[str, Ending]] = {
+    "invalid_grant": Ending.REFUSED,
+    "access_denied": Ending.REFUSED,
+    "interaction_required": Ending.INTERACTION_REQUIRED,
+    "login_required": Ending.INTERACTION_REQUIRED,
+    "account_selection_required": Ending.INTERACTION_REQUIRED,
+    "consent_required": Ending.INTERACTION_REQUIRED,
+}
 #: Until when a provider is not asked by this process, since it was not there.
 _AWAY: Final[dict[str, float]] = {}
 
@@ -67,7 +77,7 @@ def forget_outages() -> None:
 
 
 class _OutageError(Exception):
-    """The provider cannot be asked; the text is for logs."""
+    """The session cannot be renewed now; the text is for logs."""
 
 
 class _EndedError(Exception):
@@ -99,13 +109,19 @@ class _Renewal:
             return self._without()
         with self._shared.session():
             lock = self._queue()
-            newer = self._newer()
-            if newer is not None:
+            try:
+                return self._run(lock)
+            finally:
+                # One that stands for an outage stays.
                 self._shared.unlock(lock)
-                return Renewed(newer)
-            if lock.state not in {LockState.MINE, LockState.NONE}:
-                return self._without()
-            return self._ask(lock)
+
+    def _run(self, lock: Lock) -> Renewed:
+        newer = self._newer()
+        if newer is not None:
+            return Renewed(newer)
+        if lock.state not in {LockState.MINE, LockState.NONE}:
+            return self._without()
+        return self._ask(lock)
 
     def _queue(self) -> Lock:
         """Get the lock; wait for whoever has it only when the tokens are over."""
@@ -122,10 +138,9 @@ class _Renewal:
 
     def _ask(self, lock: Lock) -> Renewed:
         try:
-            tokens = self._exchanged()
+            return Renewed(self._exchanged(), asked=True)
         except _OutageError as error:
             logger.warning("A session cannot be renewed now: %s", error)
-            _AWAY[self._client.issuer] = time.time() + PAUSE
             self._shared.fail(lock, time.time())
             return self._without()
         except _EndedError as error:
@@ -133,19 +148,16 @@ class _Renewal:
             again = self._shared.lock(time.time(), _lock_life(self._client))
             is_alone = again.state is not LockState.BUSY
             newer = self._await_newer(_STORING if is_alone else 0)
-            self._shared.unlock(lock)
             # Without a lock another request was faster with the refresh token; or
             # there was a login anew, which this says nothing about.
             if newer is not None or kept(self._session, self._vault) is None:
                 return Renewed(newer)
             return Renewed(ending=error.ending, detail=str(error))
         except _GoneError as error:
-            self._shared.unlock(lock)
             revoke_token(error.refresh_token)
             return Renewed()
-        self._shared.unlock(lock)
-        return Renewed(tokens, asked=True)
 
+    @sensitive_variables()
     def _exchanged(self) -> KeptTokens:
         now, held = time.time(), self._held
         answer = self._answer()
@@ -156,9 +168,10 @@ class _Renewal:
         claims = self._checked(answer, held)
         tokens = self._store(tokens_from(answer, held, now))
         if claims is not None:
-            regrant(claims, self._client)
+            self._regrant(claims)
         return tokens
 
+    @sensitive_variables()
     def _answer(self) -> TokenAnswer:
         form = {
             "grant_type": "refresh_token",
@@ -167,12 +180,16 @@ class _Renewal:
         try:
             return token_request(self._client, form)
         except TokenRefusedError as error:
-            if error.error == _OVER:
-                raise _EndedError(Ending.REFUSED, str(error)) from None
+            ending = _OVER.get(error.error)
+            if ending is not None:
+                raise _EndedError(ending, str(error)) from None
             raise _OutageError(f"{error}: {error.description}") from None
         except ProviderError as error:
+            # Of other sessions a refusal would say nothing.
+            _AWAY[self._client.issuer] = time.time() + PAUSE
             raise _OutageError(str(error)) from None
 
+    @sensitive_variables()
     def _checked(
         self, answer: TokenAnswer, held: KeptTokens
     ) -> Mapping[str, Any] | None:
@@ -203,11 +220,26 @@ class _Renewal:
             raise _EndedError(ending, str(error)) from None
         return claims
 
+    @sensitive_variables()
     def _store(self, tokens: KeptTokens) -> KeptTokens:
-        if keep(self._session, self._vault, tokens) is None:
+        try:
+            key = keep(self._session, self._vault, tokens)
+        except (DatabaseError, UpdateError) as error:
+            detail = f"the tokens cannot be stored: {type(error).__name__}"
+            raise _OutageError(detail) from error
+        if key is None:
             raise _GoneError(str(tokens.refresh_token))
         return tokens
 
+    @sensitive_variables()
+    def _regrant(self, claims: Mapping[str, Any]) -> None:
+        try:
+            regrant(claims, self._client)
+        except DatabaseError:
+            # Nothing is noted then, and the next renewal does it.
+            logger.exception("What a renewed session grants cannot be written now")
+
+    @sensitive_variables()
     def _newer(self) -> KeptTokens | None:
         """Look for what another request has got; what it got in part is noted."""
         found = kept(self._session, self._vault)
