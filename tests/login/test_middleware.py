@@ -297,6 +297,29 @@ def test_a_form_is_taken_for_a_while(unrenewable: Browser, endings: Any) -> None
     assert unrenewable.who() == "nobody"
 
 
+def test_who_asks_for_the_head_of_a_page_asks_as_for_the_page(
+    unrenewable: Browser,
+) -> None:
+    unrenewable.clock.now += LIFE + 301
+    redirect = unrenewable.client.head("/who/")
+    assert query_of(redirect["Location"])["prompt"] == "none"
+    unrenewable.finish(unrenewable.answer_of(redirect))
+    assert unrenewable.who() == "alice@example.com"
+
+
+@pytest.mark.parametrize("method", ["options", "trace"])
+def test_what_no_person_sends_ends_nothing(
+    unrenewable: Browser, endings: Any, method: str
+) -> None:
+    unrenewable.clock.now += LIFE + 299
+    ask = getattr(unrenewable.client, method)
+    assert ask("/who/").content == b"alice@example.com"
+    unrenewable.clock.now += 1
+    assert ask("/who/").content == b"nobody"
+    assert unrenewable.client.get("/who/").status_code == 302
+    assert endings == []
+
+
 def test_who_has_left_the_provider_has_left_here(
     unrenewable: Browser, endings: Any
 ) -> None:

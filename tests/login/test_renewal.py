@@ -1,4 +1,5 @@
 import hashlib
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -7,10 +8,16 @@ from typing import Any, Final
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.cache import caches
+from django.core.signals import got_request_exception
+from django.db import OperationalError
 from django.test import Client
+from django.views.debug import ExceptionReporter
 
-from drf_apikit.login import renewal
+from drf_apikit.login import renewal, sessions
 from drf_apikit.login.endings import Ending
 from drf_apikit.login.sessions import ticket_of, tokens_of
 from drf_apikit.login.vault import KeptTokens, keep
@@ -18,8 +25,8 @@ from drf_apikit.oidc.sharing import LockState, SharedLevel
 from drf_apikit.signals import session_ended
 from tests.databases import in_threads
 from tests.login.answers import as_raw, as_refusal, as_text
-from tests.login.provider import JWKS, REVOKE, TOKEN, Provider
-from tests.login.website import Browser, open_website
+from tests.login.provider import AUTHORIZE, JWKS, REVOKE, TOKEN, Provider, serving
+from tests.login.website import MIDDLEWARE, Browser, open_website, query_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,6 +34,17 @@ ALICE: Final = "alice@example.com"
 LIFE: Final = 300
 DUE: Final = 241
 ENGINES: Final = ("db", "cached_db", "cache", "file")
+
+
+def curious(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Ask early what a user may, and keep a word on them."""
+
+    def middleware(request: Any) -> Any:
+        request.user.is_early = True
+        request.user.has_perm("auth.view_group")
+        return get_response(request)
+
+    return middleware
 
 
 @pytest.fixture
@@ -313,11 +331,112 @@ def test_roles_that_the_provider_takes_away_are_gone(browser: Browser) -> None:
     assert not users.get().is_staff
 
 
+def test_the_very_request_has_what_the_provider_leaves(browser: Browser) -> None:
+    browser.option(GROUPS_CLAIM="roles", STAFF=["boss"])
+    browser.provider.claims["roles"] = ["boss"]
+    browser.log_in()
+    browser.provider.claims["roles"] = []
+    browser.clock.now += DUE
+    answer = browser.client.get("/who/")
+    assert not answer.wsgi_request.user.is_staff
+
+
+def test_permissions_that_were_asked_for_early_are_asked_for_again(
+    browser: Browser,
+) -> None:
+    browser.settings.MIDDLEWARE = [
+        *MIDDLEWARE[:-1],
+        f"{__name__}.curious",
+        MIDDLEWARE[-1],
+    ]
+    permission = Permission.objects.get(codename="view_group")
+    Group.objects.create(name="bosses").permissions.add(permission)
+    browser.option(GROUPS_CLAIM="roles", GROUPS={"boss": "bosses"})
+    browser.provider.claims["roles"] = ["boss"]
+    browser.client = Client()
+    browser.log_in()
+    may = browser.client.get("/who/").wsgi_request.user.has_perm("auth.view_group")
+    assert may
+    browser.provider.claims["roles"] = []
+    browser.clock.now += DUE
+    user: Any = browser.client.get("/who/").wsgi_request.user
+    assert user.is_early
+    assert not user.has_perm("auth.view_group")
+
+
+def test_who_was_deleted_meanwhile_is_no_fault(
+    browser: Browser, monkeypatch: Any
+) -> None:
+    def delete(*_: Any) -> None:
+        get_user_model().objects.all().delete()
+
+    monkeypatch.setattr(renewal, "regrant", delete)
+    browser.clock.now += DUE
+    assert browser.who() == ALICE
+    assert browser.who() == "nobody"
+
+
+def test_grants_that_cannot_be_written_are_with_the_next_renewal(
+    browser: Browser, monkeypatch: Any
+) -> None:
+    browser.option(GROUPS_CLAIM="roles", STAFF=["boss"])
+    browser.provider.claims["roles"] = ["boss"]
+
+    def fail(*_: Any) -> None:
+        raise OperationalError
+
+    # A fault that cannot be provoked.
+    with monkeypatch.context() as context:
+        context.setattr(renewal, "regrant", fail)
+        browser.clock.now += DUE
+        assert browser.who() == ALICE
+    assert held_by(browser).renew_at > browser.clock.now
+    users = get_user_model().objects
+    assert not users.get().is_staff
+    browser.clock.now += DUE
+    assert browser.who() == ALICE
+    assert users.get().is_staff
+    assert renewals(browser) == 2
+
+
+def test_a_fault_of_the_project_holds_nobody_up(
+    browser: Browser, monkeypatch: Any
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(renewal, "regrant", fail)
+    browser.clock.now += DUE
+    with pytest.raises(RuntimeError):
+        browser.who()
+    with (shared := lock_of(browser)).session():
+        assert shared.lock(browser.clock.now, 14).state is LockState.MINE
+
+
 def test_max_age_is_a_matter_of_the_login(browser: Browser) -> None:
     browser.option(MAX_AGE=0, LEEWAY=0)
     browser.clock.now += DUE
     assert browser.who() == ALICE
     assert renewals(browser) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        ("access_denied", Ending.REFUSED),
+        ("account_selection_required", Ending.INTERACTION_REQUIRED),
+        ("consent_required", Ending.INTERACTION_REQUIRED),
+        ("interaction_required", Ending.INTERACTION_REQUIRED),
+        ("login_required", Ending.INTERACTION_REQUIRED),
+    ],
+)
+def test_some_providers_say_it_in_other_words(
+    browser: Browser, endings: list[Ending], error: str, ending: Ending
+) -> None:
+    browser.provider.answers[TOKEN] = as_refusal(400, error)
+    browser.clock.now += DUE
+    assert browser.who() == "nobody"
+    assert endings == [ending]
 
 
 OUTAGES: Final = [
@@ -378,6 +497,104 @@ def test_for_other_sessions_it_is_away_as_well(browser: Browser) -> None:
     browser.option(SESSION_GRACE=0)
     assert other.who() == "nobody"
     assert renewals(browser) == 2
+
+
+def test_a_refusal_is_a_matter_of_one_session(browser: Browser) -> None:
+    other = Browser(browser.provider, browser.settings, clock=browser.clock)
+    other.log_in()
+    browser.provider.answers[TOKEN] = as_refusal(400, "invalid_request")
+    browser.clock.now += DUE
+    assert [browser.who() for _ in range(3)] == [ALICE] * 3
+    assert renewals(browser) == 1
+    browser.provider.answers.clear()
+    assert other.who() == ALICE
+    assert renewals(browser) == 2
+    assert held_by(other).renew_at > browser.clock.now
+
+
+@pytest.mark.parametrize(("times", "is_kept"), [(1, True), (2, True), (3, False)])
+def test_a_database_may_fail_for_a_moment(
+    browser: Browser, monkeypatch: Any, *, times: int, is_kept: bool
+) -> None:
+    save, seen = Session.save, []
+
+    def fragile(self: Session, *args: Any, **options: Any) -> None:
+        seen.append(self)
+        if len(seen) <= times:
+            message = "database is locked"
+            raise OperationalError(message)
+        save(self, *args, **options)
+
+    # A fault that cannot be provoked.
+    monkeypatch.setattr(Session, "save", fragile)
+    browser.clock.now += DUE
+    assert browser.who() == ALICE
+    assert browser.provider.count(REVOKE) == 0
+    assert (held_by(browser).renew_at > browser.clock.now) is is_kept
+    # It is an outage, and of this session alone.
+    assert browser.who() == ALICE
+    assert renewals(browser) == 1
+    other = Browser(browser.provider, browser.settings, clock=browser.clock)
+    other.log_in()
+    browser.clock.now += DUE
+    assert other.who() == ALICE
+    assert held_by(other).renew_at > browser.clock.now
+
+
+def test_no_error_report_shows_what_the_provider_gave(
+    browser: Browser, monkeypatch: Any
+) -> None:
+    browser.settings.OIDC_STORE_ACCESS_TOKEN = True
+    browser.client.raise_request_exception = False
+    reports: list[str] = []
+
+    def hear(request: Any = None, **_: Any) -> None:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        reports.append(str(reporter.get_traceback_html()))
+        reports.append(str(reporter.get_traceback_text()))
+
+    def fail(*_: Any, **__: Any) -> None:
+        message = "the store of the sessions is away"
+        raise ConnectionError(message)
+
+    got_request_exception.connect(hear)
+    places: list[tuple[Any, str]] = [
+        (SessionStore, "save"),
+        (renewal, "verify_id_token"),
+        (renewal, "token_request"),
+        (renewal, "regrant"),
+        (sessions, "edit"),
+    ]
+    for place, name in places:
+        browser.log_in()
+        browser.clock.now += DUE
+        # Faults that cannot be provoked.
+        with monkeypatch.context() as context:
+            context.setattr(place, name, fail)
+            assert browser.client.get("/who/").status_code == 500
+    got_request_exception.disconnect(hear)
+    assert len(reports) == 2 * len(places)
+    for secret in browser.provider.grants.secrets:
+        assert not [report for report in reports if secret in report]
+
+
+def test_what_another_provider_gave_is_not_for_this_one(browser: Browser) -> None:
+    token = held_by(browser).refresh_token
+    ticket = ticket_of(browser.client.session)
+    assert ticket is not None
+    with serving() as other:
+        other.clock = browser.clock
+        browser.option(ISSUER=other.url)
+        browser.clock.now += DUE
+        assert browser.who() == ALICE
+        # What is of no use any more is not kept.
+        assert not browser.client.session.exists(str(ticket.vault))
+        browser.clock.now += LIFE
+        redirect = browser.client.get("/who/")
+        assert redirect["Location"].startswith(other.url + AUTHORIZE)
+        assert query_of(redirect["Location"])["prompt"] == "none"
+        assert not [each for each in other.seen if token in each.form.values()]
+    assert renewals(browser) == 0
 
 
 def test_a_refresh_token_is_kept_though_the_rest_cannot_be_judged(
