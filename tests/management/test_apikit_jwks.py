@@ -24,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     here = "drf_apikit.management.commands.apikit_jwks.time"
     monkeypatch.setattr(here, SimpleNamespace(time=told))
     # The stores are those that requests use, which go by the time of day.
-    monkeypatch.setattr(KeyStore.__init__, "__defaults__", (told,))
+    monkeypatch.setattr(KeyStore.__init__, "__defaults__", (told, None))
     return told
 
 
