@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import requests
 
@@ -21,6 +22,7 @@ LONGEST_WAIT: Final = 5.0
 TRANSIENT: Final = frozenset({409, 429, 502, 503, 504})
 #: These say nothing of what was asked for: of who asks, or how often.
 NO_VERDICT: Final = frozenset({401, 408, 429})
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class RefusedError(Exception):
@@ -31,9 +33,11 @@ class RefusedError(Exception):
         self.title = problem.get("title") or f"Status {response.status_code}"
         self.detail = problem.get("detail") or response.reason
         #: What is wrong with the members, where that is the problem.
+        errors = problem.get("errors")
         self.errors = [
             f"{str(error.get('pointer', '')).strip('#/')}: {error.get('detail')}"
-            for error in problem.get("errors") or ()
+            for error in (errors if isinstance(errors, list) else ())
+            if isinstance(error, dict)
         ]
         super().__init__(f"{self.title}: {self.detail}")
 
@@ -69,7 +73,7 @@ class LedgerAPI:
         headers = {"Idempotency-Key": payment.key}
         response = self._send("POST", url, json=payment.order, headers=headers)
         before = response.headers.get("Idempotent-Replayed") == "true"
-        return Paid(response.json()["id"], before)
+        return Paid(_transfer(_members(response)), before)
 
     def transfers(self, **filters: str) -> Iterator[list[dict[str, Any]]]:
         """Give the pages of the books, newest first.
@@ -82,10 +86,24 @@ class LedgerAPI:
         url: str | None = f"{self._origin}/api/transfers/"
         parameters: Mapping[str, str] | None = filters
         while url is not None:
-            page = self._send("GET", url, params=parameters).json()
-            yield page["results"]
+            page = _members(self._send("GET", url, params=parameters))
+            yield _results(page)
             # The link has all that it takes.
-            url, parameters = page["next"], None
+            link, parameters = page.get("next"), None
+            url = None if link is None else self._followed(link)
+
+    def _followed(self, link: object) -> str:
+        """Put together where a link leads to: the token goes to the API alone."""
+        own = urlsplit(self._origin)
+        try:
+            parts = urlsplit(str(link))
+            is_own = _place(parts) == _place(own)
+        except ValueError:
+            is_own = False
+        if not is_own:
+            raise requests.RequestException("The next page is not of the same origin.")
+        # Its own text, that nobody reads the host in another way.
+        return urlunsplit((own.scheme, own.netloc, parts.path, parts.query, ""))
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         """Send it, again if that may help: the key makes that safe for a POST."""
@@ -120,14 +138,40 @@ def _judged(response: requests.Response) -> requests.Response:
 def _wait(response: requests.Response) -> float | None:
     """Give the seconds to wait; None where waiting does not help."""
     text = response.headers.get("Retry-After", "")
-    if response.status_code not in TRANSIENT or not text.isdigit():
+    if response.status_code not in TRANSIENT or not text.isdecimal():
         return None
     return min(float(text), LONGEST_WAIT)
 
 
 def _members(response: requests.Response) -> dict[str, Any]:
     try:
-        problem = response.json()
-    except requests.JSONDecodeError:
+        return _object(response.json())
+    except (ValueError, RecursionError):
         return {}
-    return problem if isinstance(problem, dict) else {}
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _results(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the transfers of a page."""
+    results = page.get("results")
+    if not isinstance(results, list):
+        raise requests.RequestException("The answer is no page of transfers.")
+    for result in results:
+        _transfer(result)
+    return results
+
+
+def _transfer(value: object) -> int:
+    """Give the id of a transfer."""
+    number = _object(value).get("id")
+    if type(number) is not int:
+        raise requests.RequestException("The answer is no transfer.")
+    return number
+
+
+def _place(url: SplitResult) -> tuple[str, str | None, int | None]:
+    """Give the origin (RFC 6454 section 4)."""
+    return url.scheme, url.hostname, url.port or DEFAULT_PORTS.get(url.scheme)

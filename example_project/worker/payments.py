@@ -102,7 +102,7 @@ def _payment(row: dict[Any, Any], seen: set[str]) -> Payment:
         raise ValueError("a payment needs an id.")
     if not cells["id"].isprintable():
         # It is shown, and a terminal obeys some characters.
-        raise ValueError(f"the id {ascii(cells['id'])} cannot be printed.")
+        raise ValueError(f"the id {cells['id']!a} cannot be printed.")
     if cells["id"] in seen:
         raise ValueError(f"there is a payment {cells['id']} before.")
     if not CURRENCY.fullmatch(cells["currency"]):

@@ -1,8 +1,5 @@
 """An API that is not well, or says no: what is asked again, and what is not."""
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 import pytest
@@ -15,40 +12,6 @@ from worker.payments import Payment
 PAYMENT: Final = Payment(
     id="a", source=1, target=2, amount=1, currency="EUR", reference=""
 )
-
-
-class Sick(BaseHTTPRequestHandler):
-    """Answers what the test says, one after the other."""
-
-    answers: list[tuple[int, dict[str, str], bytes]]
-    keys: list[str]
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.keys.append(self.headers["Idempotency-Key"])
-        status, headers, body = self.answers.pop(0)
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def sick(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Sick]]:
-    monkeypatch.setattr(ledger_api, "LONGEST_WAIT", 0)
-    handler = type("Handler", (Sick,), {"answers": [], "keys": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        vars_of: Any = handler
-        vars_of.url = f"http://127.0.0.1:{server.server_port}"
-        yield handler
-        server.shutdown()
-        thread.join()
 
 
 SOON: Final = {"Retry-After": "0"}
@@ -82,6 +45,8 @@ def test_it_gives_up_in_the_end(sick: Any) -> None:
         (401, b"", requests.HTTPError),
         (500, b"", requests.HTTPError),
         (302, b"", requests.HTTPError),
+        (422, b'{"errors": 5}', RefusedError),
+        (422, b'{"errors": ["x", {"pointer": "#/amount", "detail": 5}]}', RefusedError),
     ],
 )
 def test_what_will_not_be_better_is_asked_once(
@@ -89,6 +54,14 @@ def test_what_will_not_be_better_is_asked_once(
 ) -> None:
     sick.answers.append((status, {}, body))
     with pytest.raises(error):
+        pay(sick)
+    assert len(sick.keys) == 1
+
+
+@pytest.mark.parametrize("wait", ["\N{SUPERSCRIPT TWO}", "-1", "soon"])
+def test_a_wait_that_is_no_number_is_none(sick: Any, wait: str) -> None:
+    sick.answers.append((503, {"Retry-After": wait}, b""))
+    with pytest.raises(requests.HTTPError):
         pay(sick)
     assert len(sick.keys) == 1
 

@@ -54,7 +54,7 @@ def test_the_key_is_that_of_the_id_alone(tmp_path: Path) -> None:
         (f"{HEAD}a,1,5,1,EUR,x,y\n", "line 2: a row has 6 cells"),
         (f"{HEAD} ,1,5,1,EUR,x\n", "line 2: a payment needs an id"),
         (f"{HEAD}a,1,5,1,EUR,\na,1,5,2,EUR,\n", "line 3: there is a payment a before"),
-        (f"{HEAD}\x1b[2Ja,1,5,1,EUR,x\n", r"line 2: the id '\\x1b\[2Ja' cannot be printed"),
+        (f"{HEAD}\x1b[2Ja,1,5,1,EUR,x\n", r"line 2: the id '\\x1b\[2Ja' cannot"),
         (f"{HEAD}a\u202eb,1,5,1,EUR,x\n", r"'a\\u202eb' cannot be printed"),
         (f'{HEAD}"a\nb",1,5,1,EUR,x\n', r"'a\\nb' cannot be printed"),
         (f"{HEAD}a,one,5,1,EUR,x\n", "'one' is no account number"),
@@ -71,9 +71,19 @@ def test_a_bad_row_is_named(tmp_path: Path, text: str, says: str) -> None:
         read_payments(write(tmp_path, text))
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-16-be"])
-def test_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "reference"),
+    [
+        ("latin-1", "März"),
+        ("utf-16", "May"),
+        ("utf-16-le", "May"),
+        ("utf-16-be", "May"),
+    ],
+)
+def test_another_encoding_is_named(
+    tmp_path: Path, encoding: str, reference: str
+) -> None:
     path = tmp_path / "payments.csv"
-    path.write_bytes(f"{HEAD}a,1,5,1,EUR,Miete für März\n".encode(encoding))
+    path.write_bytes(f"{HEAD}a,1,5,1,EUR,{reference}\n".encode(encoding))
     with pytest.raises(ValueError, match=r"payments\.csv: save it as UTF-8\."):
         read_payments(path)

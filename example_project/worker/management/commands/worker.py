@@ -15,8 +15,13 @@ from worker.payments import COLUMNS, Payment, read_payments
 __all__ = ["Command"]
 
 REFUSED = 1
-#: Nothing was done, or nobody knows what: run it again.
+#: Nothing was done, or nobody knows what.
 FAILED = 2
+#: For as long as the ledger knows a key.
+AGAIN = (
+    "Run it again within a day: what is paid stays paid once; later look into the"
+    " books first."
+)
 
 
 class Command(BaseCommand):
@@ -24,9 +29,9 @@ class Command(BaseCommand):
 
     help = (
         f"Make the payments of a CSV file with the columns {', '.join(COLUMNS)}. The"
-        " id of a payment is its idempotency key: a file can be run again, as after a"
-        " failure, and each payment is made once. (The ledger knows a key for a day.)"
-        " Exit code 1: some were refused; 2: it did not get to the end."
+        " id of a payment is its idempotency key, which the ledger knows for a day: so"
+        " long a file can be run again, as after a failure, and each payment is made"
+        " once. Exit code 1: some were refused; 2: it did not get to the end."
     )
     requires_system_checks = ()
 
@@ -51,8 +56,7 @@ class Command(BaseCommand):
             self._look_up(api, made)
         except requests.RequestException as error:
             raise CommandError(
-                f"Not at the end: {error}\nRun it again: what is paid stays paid once.",
-                returncode=FAILED,
+                f"Not at the end: {error}\n{AGAIN}", returncode=FAILED
             ) from error
         if refused := len(payments) - len(made):
             raise CommandError(
