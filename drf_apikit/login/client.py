@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from django.views.decorators.debug import sensitive_variables
+
 from drf_apikit.jose.signing import SigningKey, load_signing_key
 from drf_apikit.login.registration import Registration, registration
 from drf_apikit.oidc.client_authentication import ClientAuthentication
@@ -33,6 +35,7 @@ def metadata(client: Registration) -> ProviderMetadata:
     return metadata_of(client.issuer, **_options(client))
 
 
+@sensitive_variables()
 def token_request(client: Registration, form: Mapping[str, str]) -> TokenAnswer:
     """Ask the token endpoint.
 
@@ -46,6 +49,7 @@ def token_request(client: Registration, form: Mapping[str, str]) -> TokenAnswer:
     )
 
 
+@sensitive_variables()
 def revoke_token(token: str) -> None:
     """Ask the provider to forget a token (RFC 7009), if it can be asked."""
     client = registration()

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.views.decorators.debug import sensitive_variables
+
 from drf_apikit.oidc.client_authentication import ClientAuthentication
 from drf_apikit.oidc.fetch import FetchError, ask, parse_object
 from drf_apikit.oidc.transport import Reply
@@ -103,6 +105,8 @@ class TokenAnswer:
     id_token: str | None = field(default=None, repr=False)
 
 
+# Error reports show variables: those of what is called from here are hidden too.
+@sensitive_variables()
 def request_tokens(
     url: str,
     form: Mapping[str, str],
@@ -135,6 +139,7 @@ def request_tokens(
     raise _failure(url, reply, request)
 
 
+@sensitive_variables()
 def revoke(
     url: str,
     token: str,

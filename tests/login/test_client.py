@@ -1,7 +1,9 @@
+import sys
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from django.views.debug import ExceptionReporter
 
 from drf_apikit.login.client import revoke_token, token_request
 from drf_apikit.login.registration import registration
@@ -19,6 +21,8 @@ from tests.login.provider import (
 )
 
 FORM = {"grant_type": "client_credentials"}
+#: Its scope is nothing that can be sent.
+ODD = {"refresh_token": "a-token-that-is-secret", "scope": "\ud800"}
 METHODS = "token_endpoint_auth_methods_supported"
 
 
@@ -117,3 +121,19 @@ def test_a_token_is_revoked_where_that_can_be(
     assert login_settings
     revoke_token("a-token")
     assert provider.last(REVOKE).form["token"] == "a-token"
+
+
+@pytest.mark.usefixtures("login_settings")
+@pytest.mark.parametrize("call", ["token_request", "revoke_token"])
+def test_a_report_of_a_fault_shows_no_token(call: str) -> None:
+    report = ""
+    try:
+        if call == "token_request":
+            token_request(registration(), ODD)
+        else:
+            revoke_token("".join(ODD.values()))
+    except UnicodeEncodeError:
+        report = ExceptionReporter(None, *sys.exc_info()).get_traceback_html()
+    assert call in report
+    assert ODD["refresh_token"] not in report
+    assert CLIENT_SECRET not in report

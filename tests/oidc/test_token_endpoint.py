@@ -1,13 +1,15 @@
 import base64
 import json
 import logging
+import sys
 import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote_plus
 
 import pytest
+from django.views.debug import ExceptionReporter
 
 from drf_apikit.oidc.client_authentication import ClientAuthentication
 from drf_apikit.oidc.fetch import MAX_SIZE
@@ -554,3 +556,29 @@ def test_where_it_is_not_the_log_says_why(
     assert told in record.getMessage()
     assert "the-refresh-token" not in caplog.text
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+@pytest.mark.parametrize("call", ["request_tokens", "revoke"])
+def test_a_report_of_a_fault_shows_no_secret(call: str, method: str) -> None:
+    client = ClientAuthentication("client", method, SECRET)
+    # Nothing that can be sent.
+    odd = "\ud800"
+    report = ""
+    try:
+        if call == "revoke":
+            revoke("https://x/", CODE + odd, client, timeout=2, now=NOW)
+        else:
+            request_tokens(
+                "https://x/", {**FORM, "scope": odd}, client, timeout=2, now=NOW
+            )
+    except UnicodeEncodeError:
+        report = ExceptionReporter(None, *sys.exc_info()).get_traceback_html()
+    assert "token_endpoint.py" in report
+    assert CODE not in report
+    for way in (SECRET, quote_plus(SECRET), basic_of("client", quote_plus(SECRET))):
+        assert way not in report
+
+
+def basic_of(name: str, secret: str) -> str:
+    return base64.b64encode(f"{name}:{secret}".encode()).decode()
