@@ -125,8 +125,16 @@ def faults() -> Iterator[tuple[str, str, str]]:
     for name, (harmless, remedy) in _REFUSED.items():
         if _read(name) not in harmless:
             yield name, "is not obeyed", remedy
+    yield from _faults_of_the_proof()
     yield from _faults_of_the_request()
     yield from _faults_of_the_connection()
+
+
+def _faults_of_the_proof() -> Iterator[tuple[str, str, str]]:
+    method = apikit_settings.login.client_auth_method or ""
+    if method.startswith("client_secret_") and not _read("OIDC_RP_CLIENT_SECRET"):
+        remedy = "Give the secret; or choose another CLIENT_AUTH_METHOD."
+        yield "OIDC_RP_CLIENT_SECRET", f"is missing, for {method}", remedy
 
 
 def _faults_of_the_request() -> Iterator[tuple[str, str, str]]:

@@ -156,6 +156,20 @@ def test_on_this_machine_endpoints_may_be_plain_for_development() -> None:
         assert registration().token_endpoint == url
 
 
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+@pytest.mark.parametrize("secret", [None, ""])
+def test_who_is_to_prove_itself_by_a_secret_has_one(
+    method: str, secret: str | None
+) -> None:
+    with login(CLIENT_AUTH_METHOD=method):
+        assert list(faults()) == []
+        with override_settings(OIDC_RP_CLIENT_SECRET=secret):
+            ((name, wrong, _),) = faults()
+    assert (name, wrong) == ("OIDC_RP_CLIENT_SECRET", f"is missing, for {method}")
+    with login(CLIENT_AUTH_METHOD="none"), override_settings(OIDC_RP_CLIENT_SECRET=""):
+        assert list(faults()) == []
+
+
 @pytest.mark.parametrize(
     ("users", "creates"), [("lookup", False), ("create", True), (None, True)]
 )
