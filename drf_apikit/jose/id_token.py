@@ -51,13 +51,15 @@ class IdTokenRules:
     """What the claims must say.
 
     `leeway` and `max_age` are in seconds; with `max_age` the provider has to say when
-    the person has shown who they are.
+    the person has shown who they are. `may_have_scopes` is for a token that cannot be
+    an access token, since the token endpoint has just given it as an ID token.
     """
 
     issuer: str
     client_id: str
     leeway: int = 30
     max_age: int | None = None
+    may_have_scopes: bool = False
 
     @property
     def types(self) -> frozenset[str | None]:
@@ -106,7 +108,7 @@ def check_id_token(claims: Claims, rules: IdTokenRules, now: float) -> None:
         TokenError: with the reason of the first rule that is broken.
 
     """
-    _check_kind(claims)
+    _check_kind(claims, rules)
     _check_issuer(claims, rules.issuer)
     _check_audience(claims, rules.client_id)
     _check_dates(claims, rules, now)
@@ -192,15 +194,17 @@ def _check_issuer(claims: Claims, issuer: str) -> None:
     check_text(claims, "sub")
 
 
-def _check_kind(claims: Claims) -> None:
+def _check_kind(claims: Claims, rules: IdTokenRules) -> None:
     """Refuse tokens of another kind (RFC 8725 sections 3.11 and 3.12)."""
     _refuse_foreign(claims)
     for name, values in _KINDS.items():
         value = claims.get(name)
         if name in claims and not (isinstance(value, str) and value in values):
             raise TokenError(Reason.TYPE, f"{name} is of another kind of token")
+    if rules.may_have_scopes or "nonce" in claims:
+        return
     for name in _SCOPES:
-        if name in claims and "nonce" not in claims:
+        if name in claims:
             raise TokenError(Reason.TYPE, f"{name} is of an access token")
 
 

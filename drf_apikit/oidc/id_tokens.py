@@ -62,12 +62,14 @@ def verify_id_token(
     nonce: str | None,
     access_token: str | None,
     now: float,
+    refreshed: bool = False,
 ) -> Mapping[str, Any]:
     """Verify an ID token and return its claims (OpenID Connect Core 3.1.3.7).
 
     `now` is in seconds since the epoch. `nonce` is what the request had, None if it
     had none; `access_token` came with the ID token, and has to be the one that it
-    speaks of, if it does.
+    speaks of, if it does. `refreshed`: it is what the token endpoint has given for a
+    refresh token, and so has no nonce (section 12.2).
 
     Raises:
         TokenError: with the reason of the first check that fails.
@@ -75,7 +77,11 @@ def verify_id_token(
 
     """
     rules = IdTokenRules(
-        verifier.issuer, verifier.client_id, verifier.leeway, verifier.max_age
+        verifier.issuer,
+        verifier.client_id,
+        verifier.leeway,
+        verifier.max_age,
+        may_have_scopes=refreshed and nonce is None,
     )
     token = parse_compact(text)
     claims = _verified(token, verifier, rules, now)

@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -135,6 +136,16 @@ def test_a_broken_rule_is_a_refusal(claims: dict[str, Any], reason: Reason) -> N
 )
 def test_a_token_of_another_kind_is_refused(claims: dict[str, Any]) -> None:
     assert refusal(**claims) is Reason.TYPE
+
+
+@pytest.mark.compliance(CORE, "12.2")
+def test_what_the_token_endpoint_has_given_anew_may_have_scopes() -> None:
+    rules = replace(RULES, may_have_scopes=True)
+    for claims in ({"scope": "openid"}, {"scp": ["a"]}, {}):
+        check_id_token(with_(CLAIMS, nonce=..., **claims), rules, NOW)
+    assert refusal(rules, scope="openid", typ="Bearer") is Reason.TYPE
+    assert refusal(rules, scope="openid", events={}) is Reason.TYPE
+    assert refusal(rules, scope="openid", token_use="access") is Reason.TYPE
 
 
 def test_clocks_are_let_differ_by_the_leeway_alone() -> None:

@@ -264,6 +264,16 @@ def test_without_a_nonce_in_the_request_none_is_wanted() -> None:
     assert refusal(access, nonce=None) is Reason.TYPE
 
 
+@pytest.mark.compliance(CORE, "12.2")
+def test_one_that_came_with_a_refresh_may_have_scopes() -> None:
+    given = signed(nonce=None, scope="openid email")
+    assert verified(given, nonce=None, refreshed=True)["sub"] == "alice"
+    access = signed({"typ": "at+jwt"}, nonce=None, scope="openid email")
+    assert refusal(access, nonce=None, refreshed=True) is Reason.TYPE
+    # Where a nonce was asked for, it was no refresh.
+    assert refusal(given, refreshed=True) is Reason.TYPE
+
+
 def test_without_an_access_token_at_hash_says_nothing() -> None:
     other = signed(at_hash=at_hash("another", "ES256"))
     assert verified(other, access_token=None)["sub"] == "alice"
