@@ -32,9 +32,13 @@ _OURS: Final = frozenset(
     {
         *("response_type", "response_mode", "client_id", "redirect_uri", "state"),
         *("nonce", "code_challenge", "code_challenge_method", "request"),
-        *("request_uri", "registration", "iss"),
+        *("request_uri", "registration", "iss", "max_age"),
     }
 )
+#: Where to ask for what would be asked for here, but not checked in the answer.
+_INSTEAD: Final[Mapping[str, str]] = {
+    "max_age": ": DRF_APIKIT['LOGIN']['MAX_AGE'] asks for it, and checks it",
+}
 #: 22 characters out of 62 are 128 bits that nobody guesses (RFC 6749 section 10.10).
 _SHORTEST: Final = 22
 #: RFC 7636 section 4.1.
@@ -136,5 +140,6 @@ def _proofs(nonce: str | None, verifier: str | None) -> dict[str, str]:
 def _permitted(extra: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what would change how the answer is judged."""
     for name in sorted(_OURS.intersection(extra)):
-        logger.warning("The extra parameter %s of the login is left out", name)
+        why = _INSTEAD.get(name, "")
+        logger.warning("The extra parameter %s of the login is left out%s", name, why)
     return {name: value for name, value in extra.items() if name not in _OURS}

@@ -94,7 +94,8 @@ def refusal(error: str) -> LoginError:
     if error in _WANTS_TO_ASK:
         return LoginError(Reason.INTERACTION_REQUIRED, 403, error)
     if error in _UNWELL:
-        return LoginError(Reason.PROVIDER_UNAVAILABLE, 503, error)
+        # No 503, which administrators are told of: anybody can write this into a URL.
+        return LoginError(Reason.PROVIDER_UNAVAILABLE, 400, error)
     return LoginError(Reason.PROVIDER_REFUSED, 400, error)
 
 

@@ -112,9 +112,12 @@ def test_extra_parameters_change_nothing_that_the_answer_is_judged_by(
     assert "The extra parameter state of the login is left out" in caplog.text
 
 
-def test_max_age_is_asked_for_whatever_else_is(browser: Browser) -> None:
-    browser.option(MAX_AGE=60)
+def test_max_age_is_asked_for_whatever_else_is(browser: Browser, caplog: Any) -> None:
     browser.settings.OIDC_AUTH_REQUEST_EXTRA_PARAMS = {"max_age": 9999}
+    # Nobody would see to it that the provider has obeyed.
+    assert "max_age" not in asked(browser)
+    assert "max_age of the login is left out: DRF_APIKIT['LOGIN']" in caplog.text
+    browser.option(MAX_AGE=60)
     assert asked(browser)["max_age"] == "60"
 
 

@@ -1,3 +1,4 @@
+import logging
 from typing import Any
 
 import pytest
@@ -303,6 +304,17 @@ def test_a_provider_that_is_unwell(browser: Browser) -> None:
     found = browser.finish(answer)
     failed(found, 503, Reason.PROVIDER_UNAVAILABLE)
     assert found["Retry-After"] == "10"
+
+
+@pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable"])
+def test_nobody_alarms_administrators_by_a_url(
+    browser: Browser, caplog: Any, error: str
+) -> None:
+    browser.provider.authorization = {"code": None, "error": error}
+    answer = browser.finish(browser.answer_of(browser.begin()))
+    page = failed(answer, 400, Reason.PROVIDER_UNAVAILABLE)
+    assert "The login service cannot be reached at the moment." in page
+    assert all(record.levelno <= logging.WARNING for record in caplog.records)
 
 
 def test_a_code_that_the_provider_does_not_take(browser: Browser, heard: Any) -> None:
