@@ -11,15 +11,18 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 
 __all__ = ["read_sealed", "seal_text", "unseal_text"]
 
 
+@sensitive_variables()
 def seal_text(text: str, purpose: str) -> str:
     """Encrypt a text; only the same purpose reads it."""
     return _fernet(_secrets(), purpose).encrypt(text.encode()).decode("ascii")
 
 
+@sensitive_variables()
 def unseal_text(sealed: str, purpose: str) -> str | None:
     """Give the text; None for what was not sealed here, or was changed since."""
     try:
@@ -28,6 +31,7 @@ def unseal_text(sealed: str, purpose: str) -> str | None:
         return None
 
 
+@sensitive_variables()
 def read_sealed(sealed: str, purpose: str) -> str:
     """Give the text.
 
@@ -46,10 +50,12 @@ def _secrets() -> tuple[str | bytes, ...]:
 
 
 @lru_cache(maxsize=32)
+@sensitive_variables()
 def _fernet(secrets: tuple[str | bytes, ...], purpose: str) -> MultiFernet:
     return MultiFernet([Fernet(_derived(secret, purpose)) for secret in secrets])
 
 
+@sensitive_variables()
 def _derived(secret: str | bytes, purpose: str) -> bytes:
     """Derive a key (RFC 5869) that tells nothing about SECRET_KEY."""
     raw = secret.encode() if isinstance(secret, str) else secret

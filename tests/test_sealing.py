@@ -2,8 +2,11 @@ from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from django.test import RequestFactory
+from django.views.debug import ExceptionReporter
 
-from drf_apikit.sealing import seal_text, unseal_text
+from drf_apikit.sealing import read_sealed, seal_text, unseal_text
 
 OLD, NEW = "o" * 50, "n" * 50
 TEXT = "a token: \N{SNOWMAN}"
@@ -53,3 +56,31 @@ def test_the_secret_can_be_changed(settings: Any) -> None:
 )
 def test_what_was_changed_is_not_read(change: Any) -> None:
     assert unseal_text(change(seal_text(TEXT, "tokens")), "tokens") is None
+
+
+def test_an_error_report_shows_neither_the_text_nor_a_key(
+    monkeypatch: pytest.MonkeyPatch, rf: RequestFactory
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(Fernet, "_encrypt_from_parts", fail)
+    with pytest.raises(RuntimeError) as raised:
+        seal_text("a token that nobody may see", "a test")
+    reporter = ExceptionReporter(
+        rf.get("/"), raised.type, raised.value, raised.value.__traceback__
+    )
+    shown = [
+        frame
+        for frame in reporter.get_traceback_frames()
+        if frame["filename"].endswith("drf_apikit/sealing.py")
+    ]
+    values = [value for frame in shown for _, value in frame["vars"]]
+    assert values
+    assert all("nobody may see" not in repr(value) for value in values)
+
+
+def test_what_was_not_sealed_is_a_value_error() -> None:
+    assert read_sealed(seal_text(TEXT, "tokens"), "tokens") == TEXT
+    with pytest.raises(ValueError, match="not sealed here"):
+        read_sealed(seal_text(TEXT, "tokens"), "others")
