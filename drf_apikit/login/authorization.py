@@ -65,6 +65,9 @@ def authorization_url(
     endpoint = client.authorization_endpoint
     if endpoint is None:
         endpoint = provider_metadata(client).authorization_endpoint
+    if endpoint is None:
+        detail = f"{client.issuer} has no authorization endpoint that can be used"
+        raise LoginError(Reason.PROVIDER_UNAVAILABLE, 503, detail)
     state = _random("OIDC_STATE_SIZE")
     nonce = _random("OIDC_NONCE_SIZE") if client.use_nonce else None
     verifier = _code_verifier() if client.use_pkce else None

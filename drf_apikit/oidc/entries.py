@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from drf_apikit.conf import IssuerSettings, apikit_settings
 from drf_apikit.jose import KeySet, KeySetError, parse_key_set
-from drf_apikit.oidc.discovery import discover
+from drf_apikit.oidc.discovery import discover, keys_url
 from drf_apikit.oidc.fetch import Document, FetchError, fetch
 
 __all__ = ["FORMAT", "SKEW", "Entry", "fetch_entry", "load_entry"]
@@ -148,7 +148,7 @@ def fetch_entry(
             return keys_at(former.jwks_uri, former.discovered_at)
         except FetchError as error:
             failed = error
-    uri = str(discover(issuer, lambda url: document(url).content)["jwks_uri"])
+    uri = keys_url(issuer, discover(issuer, lambda url: document(url).content))
     if failed is not None and former is not None and uri == former.jwks_uri:
         raise failed
     return keys_at(uri, now)

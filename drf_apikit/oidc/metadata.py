@@ -21,7 +21,7 @@ from drf_apikit.oidc.shared_value import SharedValue, Timed, UnobtainableError
 from drf_apikit.oidc.token_endpoint import ProviderUnavailableError
 from drf_apikit.sealing import read_sealed, seal_text
 
-__all__ = ["ProviderMetadata", "Sources", "metadata_of"]
+__all__ = ["Options", "ProviderMetadata", "Sources", "endpoint_of", "metadata_of"]
 
 logger = logging.getLogger("drf_apikit.oidc")
 
@@ -43,14 +43,15 @@ _ENDPOINTS: Final = (
 class ProviderMetadata:
     """A provider as it describes itself; None is what it does not say or have.
 
-    `code_challenge_methods` are those of PKCE (RFC 7636); `sends_iss` is whether its
-    answers to a login name it (RFC 9207).
+    Whoever only hands out tokens to clients needs neither `authorization_endpoint` nor
+    `jwks_uri` (RFC 8414 section 2). `code_challenge_methods` are those of PKCE (RFC
+    7636); `sends_iss` is whether its answers to a login name it (RFC 9207).
     """
 
     issuer: str
-    authorization_endpoint: str
     token_endpoint: str
-    jwks_uri: str
+    authorization_endpoint: str | None = None
+    jwks_uri: str | None = None
     userinfo_endpoint: str | None = None
     end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
@@ -159,17 +160,16 @@ def _read(document: Mapping[str, Any], options: Options) -> ProviderMetadata:
     """Read a document that is this issuer's.
 
     Raises:
-        FetchError: an endpoint that nobody can do without is missing or unsafe.
+        FetchError: the endpoint that nobody can do without is missing or unsafe.
 
     """
-    required = partial(_endpoint, document, options)
     optional = partial(_optional, document, options)
     methods = _names(document, "token_endpoint_auth_methods_supported")
     return ProviderMetadata(
         issuer=options.issuer,
-        authorization_endpoint=required("authorization_endpoint"),
-        token_endpoint=required("token_endpoint"),
-        jwks_uri=required("jwks_uri"),
+        token_endpoint=endpoint_of(document, options, "token_endpoint"),
+        authorization_endpoint=optional("authorization_endpoint"),
+        jwks_uri=optional("jwks_uri"),
         userinfo_endpoint=optional("userinfo_endpoint"),
         end_session_endpoint=optional("end_session_endpoint"),
         revocation_endpoint=optional("revocation_endpoint"),
@@ -184,14 +184,21 @@ def _optional(document: Mapping[str, Any], options: Options, name: str) -> str |
     if document.get(name) is None:
         return None
     try:
-        return _endpoint(document, options, name)
+        return endpoint_of(document, options, name)
     except FetchError as error:
         logger.warning("%s of %s is not used: %s", name, options.issuer, error)
         return None
 
 
-def _endpoint(document: Mapping[str, Any], options: Options, name: str) -> str:
-    """RFC 6749 sections 3.1 and 3.2: over TLS, and without a fragment."""
+def endpoint_of(document: Mapping[str, Any], options: Options, name: str) -> str:
+    """Read an endpoint of a document that is this issuer's.
+
+    RFC 6749 sections 3.1 and 3.2: it is over TLS, and has no fragment.
+
+    Raises:
+        FetchError: there is none, or it is unsafe.
+
+    """
     url = document.get(name)
     if not isinstance(url, str):
         raise FetchError(f"{options.issuer}: the discovery document has no {name}")

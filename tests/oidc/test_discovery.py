@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from drf_apikit.oidc.discovery import discover
+from drf_apikit.oidc.discovery import discover, keys_url
 from drf_apikit.oidc.fetch import FetchError
 
 ISSUER = "https://id.example"
@@ -51,6 +51,14 @@ def test_a_document_must_be_an_object(document: Any) -> None:
 
 @pytest.mark.compliance("OIDC Discovery 1.0", "3")
 @pytest.mark.parametrize("uri", [None, 7, [], {}, True], ids=repr)
-def test_a_document_must_say_where_the_keys_are(uri: Any) -> None:
-    with pytest.raises(FetchError, match="has no jwks_uri"):
-        discover(ISSUER, lambda _: {"issuer": ISSUER, "jwks_uri": uri})
+def test_who_wants_keys_is_told_that_there_are_none(uri: Any) -> None:
+    with pytest.raises(FetchError, match=f"{ISSUER}: .* has no jwks_uri"):
+        keys_url(ISSUER, {"issuer": ISSUER, "jwks_uri": uri})
+
+
+@pytest.mark.compliance("RFC 8414", "2")
+def test_a_document_need_not_say_where_keys_are() -> None:
+    document = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token"}
+    assert discover(ISSUER, lambda _: document) == document
+    with_keys = {**document, "jwks_uri": f"{ISSUER}/keys"}
+    assert keys_url(ISSUER, with_keys) == f"{ISSUER}/keys"

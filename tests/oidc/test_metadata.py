@@ -152,20 +152,34 @@ UNSAFE = [
 
 
 @pytest.mark.compliance("OIDC Discovery 1.0", "3")
-@pytest.mark.compliance("RFC 6749", "3.1")
 @pytest.mark.compliance("RFC 6749", "3.2")
 @pytest.mark.parametrize("url", [None, *UNSAFE], ids=repr)
-@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
-def test_an_endpoint_that_one_needs_must_be_safe(
-    fleet: Fleet, name: str, url: Any
-) -> None:
-    publish(fleet.provider, **{name: url})
+def test_an_endpoint_that_all_need_must_be_safe(fleet: Fleet, url: Any) -> None:
+    publish(fleet.provider, token_endpoint=url)
     failure(fleet)
 
 
+@pytest.mark.compliance("RFC 8414", "2")
+def test_who_only_hands_out_tokens_to_clients_needs_no_more(
+    fleet: Fleet, shared: Memory
+) -> None:
+    publish(fleet.provider, authorization_endpoint=None, jwks_uri=None)
+    found = fleet.process()()
+    assert found.token_endpoint == f"{fleet.provider.url}/token"
+    assert (found.authorization_endpoint, found.jwks_uri) == (None, None)
+    assert fleet.process()() == found
+    assert fleet.provider.requests == [DISCOVERY]
+    assert shared.named("drf_apikit:metadata:1:")
+
+
+@pytest.mark.compliance("RFC 6749", "3.1")
 @pytest.mark.parametrize("url", UNSAFE, ids=repr)
 @pytest.mark.parametrize(
-    "name", ["userinfo_endpoint", "end_session_endpoint", "revocation_endpoint"]
+    "name",
+    [
+        *("authorization_endpoint", "jwks_uri", "userinfo_endpoint"),
+        *("end_session_endpoint", "revocation_endpoint"),
+    ],
 )
 def test_any_other_is_not_used_and_the_log_says_so(
     fleet: Fleet, name: str, url: Any, caplog: pytest.LogCaptureFixture
