@@ -206,6 +206,7 @@ class _Renewal:
                 nonce=None,
                 access_token=answer.access_token,
                 now=time.time(),
+                refreshed=True,
             )
             subject = claims["sub"]
             check_refreshed_id_token(claims, held.claims)

@@ -720,3 +720,14 @@ def test_no_cache_knows_the_tokens(browser: Browser) -> None:
     browser.who()
     kept = str(vars(caches["default"])["_cache"])
     assert not any(token in kept for token in browser.provider.grants.secrets)
+
+
+@pytest.mark.compliance("OIDC Core 1.0", "12.2")
+@pytest.mark.parametrize("claims", [{"scope": "openid email"}, {"scp": ["openid"]}])
+def test_an_id_token_without_nonce_may_have_scopes(
+    browser: Browser, claims: dict[str, Any]
+) -> None:
+    browser.provider.claims = {**claims, "nonce": None}
+    browser.clock.now += DUE
+    assert browser.who() == ALICE
+    assert renewals(browser) == 1
