@@ -1,6 +1,5 @@
 """The guide to the login: who follows it to the letter has one."""
 
-import os
 import re
 import runpy
 import sys
@@ -13,7 +12,6 @@ from typing import Any, Final
 import pytest
 from django.template import engines
 from django.test import Client, RequestFactory
-from django.urls import include, path
 
 from tests.login.provider import CLIENT_ID, CLIENT_SECRET, Provider
 from tests.login.website import MIDDLEWARE, Browser, open_website
@@ -43,7 +41,7 @@ def run(name: str, **names: Any) -> dict[str, Any]:
 def browser(provider: Provider, settings: Any, monkeypatch: Any) -> Browser:
     browser = open_website(provider, settings, monkeypatch)
     monkeypatch.setenv("OIDC_RP_CLIENT_SECRET", CLIENT_SECRET)
-    given = run("settings", os=os, INSTALLED_APPS=[], MIDDLEWARE=MIDDLEWARE[:-1])
+    given = run("settings", INSTALLED_APPS=[], MIDDLEWARE=MIDDLEWARE[:-1])
     for setting, value in given.items():
         if setting.isupper() and setting != "INSTALLED_APPS":
             setattr(settings, setting, value)
@@ -51,7 +49,7 @@ def browser(provider: Provider, settings: Any, monkeypatch: Any) -> Browser:
     browser.option(ISSUER=provider.url, INSECURE_LOOPBACK_HTTP=True)
     provider.clients[settings.OIDC_RP_CLIENT_ID] = provider.clients[CLIENT_ID]
     provider.clients[settings.OIDC_RP_CLIENT_ID].client_id = settings.OIDC_RP_CLIENT_ID
-    made = run("urls", path=path, include=include, urlpatterns=website[2:])
+    made = run("urls", urlpatterns=website[2:])
     urls = ModuleType("guide_urls")
     vars(urls)["urlpatterns"] = run("browsable", **made)["urlpatterns"]
     monkeypatch.setitem(sys.modules, "guide_urls", urls)
