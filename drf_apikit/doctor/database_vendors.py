@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from drf_apikit.doctor.findings import Finding, Subject
+from drf_apikit.doctor.findings import Finding, Subject, some
 
 __all__ = [
     "BUSY_TIMEOUT",
@@ -42,8 +42,6 @@ _PATIENCE: Final = 5000
 _STRICTER: Final = (
     "Requests that meet are refused (409) where READ COMMITTED would let them wait."
 )
-#: Tables that are named in one finding.
-_NAMED: Final = 5
 
 
 def clock_of(connection: Any) -> float | None:
@@ -175,7 +173,7 @@ def _engine(connection: Any, subject: Subject, default: str) -> Finding:
     if others:
         return subject.risk(
             ENGINE,
-            f"{len(others)} tables have no transactions: {_some(others)}.",
+            f"{len(others)} tables have no transactions: {some(others)}.",
             "ALTER TABLE ... ENGINE=InnoDB.",
         )
     if default.upper() != "INNODB":
@@ -200,11 +198,6 @@ def _connections(connection: Any, subject: Subject, used: int, most: int) -> Fin
     elif age != 0 and not settings["CONN_HEALTH_CHECKS"]:
         hint = "Set CONN_HEALTH_CHECKS: a kept connection may be dead when it is used."
     return subject.ok(CONNECTIONS, seen, hint)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _row(connection: Any, sql: str) -> tuple[Any, ...]:

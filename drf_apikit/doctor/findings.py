@@ -14,10 +14,13 @@ __all__ = [
     "Status",
     "Subject",
     "View",
+    "some",
 ]
 
 #: Rows of a table that nobody should count for each page.
 LARGE: Final = 1_000_000
+#: Names that are told; of more, their number.
+_NAMED: Final = 5
 
 
 class Status(StrEnum):
@@ -67,6 +70,12 @@ class Subject:
     def skipped(self, finding: str, seen: str) -> Finding:
         """Tell why nothing is known."""
         return Finding(finding, self.name, Status.SKIPPED, seen)
+
+
+def some(names: list[str]) -> str:
+    """Give the first of some names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 class View(Protocol):

@@ -9,7 +9,14 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Model
 
 from drf_apikit.doctor.attempts import Attempt
-from drf_apikit.doctor.findings import Context, Examination, Finding, Probe, Subject
+from drf_apikit.doctor.findings import (
+    Context,
+    Examination,
+    Finding,
+    Probe,
+    Subject,
+    some,
+)
 from drf_apikit.doctor.indexes import absent, invalid
 from drf_apikit.doctor.system_checks import messages
 from drf_apikit.idempotency.purge import EXPIRED
@@ -28,8 +35,6 @@ _EXPIRED: Final = "tables.expired"
 _OURS: Final[tuple[type[Model], ...]] = (IdempotencyRecord, ExternalIdentity)
 #: Records that may have expired before somebody should purge.
 _MANY: Final = 100_000
-#: Names in one finding.
-_NAMED: Final = 5
 
 
 def _examinations(context: Context) -> Iterator[Examination]:
@@ -69,7 +74,7 @@ def _migrations(connection: Any, subject: Subject) -> Finding:
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     names = [f"{one.app_label}.{one.name}" for one, _ in plan]
     if names:
-        seen = f"{len(names)} migrations are not applied: {_some(names)}."
+        seen = f"{len(names)} migrations are not applied: {some(names)}."
         return subject.risk(_MIGRATIONS, seen, "Run manage.py migrate.")
     return subject.ok(_MIGRATIONS, "All migrations are applied.")
 
@@ -105,7 +110,7 @@ def _judged(subject: Subject, finding: str, missing: list[str], good: str) -> Fi
         return subject.ok(finding, good)
     return subject.risk(
         finding,
-        f"{len(missing)} missing: {_some(missing)}.",
+        f"{len(missing)} missing: {some(missing)}.",
         "Run manage.py migrate; what a migration says was done and was not, make by"
         " hand.",
     )
@@ -116,7 +121,7 @@ def _usable(subject: Subject, names: list[str]) -> Finding:
         return subject.ok(_INVALID, "All indexes are valid.")
     return subject.risk(
         _INVALID,
-        f"{len(names)} indexes are not used, being invalid: {_some(names)}.",
+        f"{len(names)} indexes are not used, being invalid: {some(names)}.",
         "REINDEX INDEX CONCURRENTLY, unless one is just being made.",
     )
 
@@ -142,11 +147,6 @@ def _orderings() -> Iterator[Finding]:
 
 def _table(model: type[Model]) -> str:
     return model._meta.db_table
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 PROBE: Final = Probe(
