@@ -8,6 +8,7 @@ from drf_apikit.doctor.attempts import Attempt
 from drf_apikit.doctor.findings import Finding, Subject
 from drf_apikit.doctor.providers import Provider
 from drf_apikit.jose import KeySet, KeySetError, parse_key_set
+from drf_apikit.oidc.discovery import keys_url
 from drf_apikit.oidc.fetch import FetchError, parse_object
 from drf_apikit.oidc.issuers import trusted_issuers
 from drf_apikit.oidc.jwks import KeyStore
@@ -30,19 +31,19 @@ def key_findings(
     if not provider.algorithms:
         # Whoever only gets tokens there verifies none.
         return
-    uri = provider.jwks_uri or document.get("jwks_uri")
     trusted = provider.trusted
     if trusted is not None and trusted.jwks is not None:
         yield _judged(subject, provider, trusted.jwks, "of the settings")
-    elif uri is None:
+    elif provider.jwks_uri is None and not document:
         yield subject.skipped(KEYS, "Nobody knows where its keys are.")
     else:
-        keys = None
+        keys, uri = None, provider.jwks_uri or ""
         with Attempt(FetchError, KeySetError) as attempt:
+            uri = uri or keys_url(provider.issuer, document)
             keys = _fetched(uri, fetch)
         if keys is None:
             remedy = "See that the provider publishes its keys there."
-            seen = f"{uri}: {attempt.failure}"
+            seen = f"{uri or provider.issuer}: {attempt.failure}"
             yield subject.risk(KEYS, seen, remedy)
         else:
             yield _judged(subject, provider, keys, f"at {uri}")

@@ -1,14 +1,15 @@
 """Whether a provider can do what the login and outbound tokens need of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from drf_apikit.conf import ClientSettings
+from drf_apikit.conf import ClientSettings, LoginSettings
 from drf_apikit.doctor.attempts import Attempt
 from drf_apikit.doctor.findings import Finding, Subject
 from drf_apikit.doctor.providers import Provider
 from drf_apikit.login.registration import Registration
-from drf_apikit.oidc.fetch import FetchError, check_url
+from drf_apikit.oidc.fetch import FetchError
+from drf_apikit.oidc.metadata import Options, endpoint_of
 
 __all__ = [
     "AUTHENTICATION",
@@ -34,7 +35,8 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "userinfo_endpoint": "OIDC_OP_USER_ENDPOINT",
     "jwks_uri": "OIDC_OP_JWKS_ENDPOINT",
 }
-_NEEDED: Final = ("authorization_endpoint", "token_endpoint")
+_TOKENS: Final = "token_endpoint"
+_NEEDED: Final = ("authorization_endpoint", _TOKENS)
 _SECRETS: Final = ("client_secret_basic", "client_secret_post")
 #: Discovery 1.0 section 3, RFC 8414 section 2: where nothing is said.
 _METHODS: Final = ["client_secret_basic"]
@@ -49,17 +51,17 @@ def use_findings(
     login = provider.login
     if login is not None:
         given = {name: getattr(login, name) for name in _SETTINGS}
-        yield _endpoints(subject, provider, {**document, **_set(given)}, _NEEDED)
+        place = _place(provider, login.settings)
+        needed = {name: given[name] for name in _NEEDED}
+        yield _endpoints(subject, place, document, needed)
         yield _explicit(subject, given, document)
         yield _pkce(subject, login, document)
         yield _authentication(Subject("LOGIN"), _ways(login), document)
         yield _signing(subject, login, document)
         yield _iss(subject, document)
     for name, client in provider.clients.items():
-        own = {"token_endpoint": client.token_endpoint}
-        named = Subject(name)
-        merged = {**document, **_set(own)}
-        yield _endpoints(named, provider, merged, ("token_endpoint",))
+        named, needed = Subject(name), {_TOKENS: client.token_endpoint}
+        yield _endpoints(named, _place(provider, client), document, needed)
         yield _authentication(named, _ways_of(client), document)
 
 
@@ -67,23 +69,44 @@ def _set(given: Mapping[str, str | None]) -> dict[str, str]:
     return {name: url for name, url in given.items() if url is not None}
 
 
+def _place(provider: Provider, use: ClientSettings | LoginSettings) -> Options:
+    """Say what this use of a provider allows, whatever the others do."""
+    return Options(
+        provider.issuer,
+        provider.timeout,
+        None,
+        allow_loopback_http=use.insecure_loopback_http,
+    )
+
+
 def _endpoints(
-    subject: Subject, provider: Provider, document: Document, names: tuple[str, ...]
+    subject: Subject,
+    place: Options,
+    document: Document,
+    needed: Mapping[str, str | None],
 ) -> Finding:
-    wrong = []
-    for name in names:
-        with Attempt(FetchError) as attempt:
-            url = str(document.get(name, ""))
-            check_url(url, allow_loopback_http=provider.loopback_http)
-        if attempt.error is not None:
-            wrong.append(f"{name}: {attempt.error}" if url else f"no {name}")
+    """Read endpoints as who needs them does; those of settings win."""
+    wrong = _unusable(place, {**document, **_set(needed)}, needed)
+    if not wrong and None in needed.values():
+        # One that is taken from there is one of a document that can be used.
+        wrong = _unusable(place, document, [_TOKENS])
     if wrong:
         return subject.risk(
             ENDPOINTS,
             f"What is discovered cannot be used: {'; '.join(wrong)}.",
             "Let the provider publish it, over https.",
         )
-    return subject.ok(ENDPOINTS, f"{', '.join(names)}: there, and over TLS.")
+    return subject.ok(ENDPOINTS, f"{', '.join(needed)}: there, and safe.")
+
+
+def _unusable(place: Options, document: Document, names: Iterable[str]) -> list[str]:
+    wrong = []
+    for name in names:
+        with Attempt(FetchError) as attempt:
+            endpoint_of(document, place, name)
+        if attempt.error is not None:
+            wrong.append(f"{name}: {attempt.error}")
+    return wrong
 
 
 def _explicit(

@@ -24,7 +24,7 @@ from drf_apikit.http.dates import parse_http_date
 from drf_apikit.jose.errors import KeySetError
 from drf_apikit.jose.signing import load_signing_key
 from drf_apikit.login.registration import Registration, registration
-from drf_apikit.oidc.discovery import discover
+from drf_apikit.oidc.discovery import configuration_url, discover
 from drf_apikit.oidc.fetch import FetchError, ask, parse_object
 from drf_apikit.oidc.transport import Reply
 
@@ -34,7 +34,6 @@ _TRANSPORT: Final = "issuers.transport"
 _DISCOVERY: Final = "issuers.discovery"
 _CLOCK: Final = "issuers.clock"
 _SETTINGS: Final = "issuers.registration"
-_PATH: Final = "/.well-known/openid-configuration"
 #: Seconds by which a Date can be off, as it has no fractions.
 _GRAIN: Final = 1.0
 
@@ -73,7 +72,10 @@ def _signing_key(subject: Subject, pem: str, kid: str | None) -> Iterator[Findin
     with Attempt(KeySetError, ValueError) as attempt:
         key = load_signing_key(pem, kid)
     if attempt.error is not None:
-        remedy = "Give an RSA key of 2048 bits or more, or an EC or Ed25519 one."
+        remedy = (
+            "Give an RSA key of 2048 bits or more, or an EC or Ed25519 one, in PEM"
+            " without a password."
+        )
         seen = f"The private key cannot be used: {attempt.failure}"
         yield subject.risk(_SETTINGS, seen, remedy)
         return
@@ -97,7 +99,7 @@ def _findings(provider: Provider, timeout: float) -> Iterator[Finding]:
         proxies=provider.proxies,
     )
     if provider.is_discovered:
-        url = provider.issuer.removesuffix("/") + _PATH
+        url = configuration_url(provider.issuer)
         before = time.time()
         with Attempt(FetchError) as attempt:
             reply = fetch("GET", url)
@@ -158,10 +160,9 @@ def _clock(
     subject: Subject, reply: Reply, asked: tuple[float, float], leeway: int
 ) -> Finding:
     """Compare clocks by the Date of an answer (RFC 9110 section 6.6.1)."""
-    headers = {name.lower(): value for name, value in reply.headers.items()}
-    text, now = headers.get("date", ""), datetime.fromtimestamp(asked[0], UTC)
+    text, now = reply.header("Date") or "", datetime.fromtimestamp(asked[0], UTC)
     told = parse_http_date(text, now=now)
-    if told is None or "age" in headers:
+    if told is None or reply.header("Age") is not None:
         seen = "Its answer has no Date of now."
         return subject.skipped(_CLOCK, seen)
     late = asked[0] - told.timestamp() - _GRAIN

@@ -14,6 +14,7 @@ from drf_apikit.doctor.findings import Context, Finding
 from drf_apikit.doctor.issuers import PROBE
 from drf_apikit.doctor.running import examine
 from drf_apikit.oidc import fetch, find_issuer
+from drf_apikit.oidc.metadata import metadata_of
 from tests.example.identity.running import running_provider
 from tests.jose.minting import private_key, public_jwk
 from tests.oidc.provider import DISCOVERY, JWKS, Provider, as_json, as_text, serving
@@ -324,7 +325,18 @@ def test_settings_of_a_login_that_are_not_obeyed(
     ("members", "risky", "seen"),
     [
         ({"authorization_endpoint": None}, "endpoints", "no authorization_endpoint"),
-        ({"token_endpoint": 7}, "endpoints", "token_endpoint: 7 is not https"),
+        ({"token_endpoint": 7}, "endpoints", "no token_endpoint"),
+        (
+            {"token_endpoint": "https://id.example/t#x"},
+            "endpoints",
+            "token_endpoint: https://id.example/t#x has a fragment",
+        ),
+        ({"jwks_uri": None}, "keys", "the discovery document has no jwks_uri"),
+        (
+            {"jwks_uri": "http://keys.example/"},
+            "keys",
+            "http://keys.example/: FetchError: http://keys.example/ is not https",
+        ),
         (
             {"token_endpoint": "http://id.example/t"},
             "endpoints",
@@ -414,6 +426,7 @@ def test_keys_that_cannot_sign(settings: Any, provider: Provider) -> None:
     assert list(found) == ["registration"]
     assert found["registration"].subject == "ledger"
     assert "The private key cannot be used" in found["registration"].seen
+    assert found["registration"].remedy.endswith(", in PEM without a password.")
 
 
 def test_pkce_that_is_off(settings: Any, provider: Provider) -> None:
@@ -434,8 +447,10 @@ def test_endpoints_of_the_settings(settings: Any, provider: Provider) -> None:
         found["explicit_endpoints"].seen
     )
     assert found["explicit_endpoints"].remedy == "Remove OIDC_OP_TOKEN_ENDPOINT."
-    # What is not discovered may well be named.
+    # Nobody reads a document without it: the other one has to be named as well.
     describe(provider, token_endpoint=None)
+    assert "has no token_endpoint" in risks()["endpoints"].seen
+    settings.OIDC_OP_AUTHORIZATION_ENDPOINT = f"{provider.url}/authorize"
     assert risks() == {}
 
 
@@ -446,6 +461,34 @@ def test_clients_are_in_order(settings: Any, provider: Provider) -> None:
     assert list(found) == ["endpoints", "client_authentication"]
     assert {str(one.status) for one in found.values()} == {"ok"}
     assert provider.requests == [DISCOVERY] * 2
+
+
+@pytest.mark.compliance("RFC 8414", "2")
+@pytest.mark.parametrize("keys", [None, "http://keys.example/"])
+def test_clients_need_no_keys_and_no_login(
+    keys: Any, settings: Any, provider: Provider
+) -> None:
+    describe(provider, jwks_uri=keys, authorization_endpoint=None)
+    call(settings, provider)
+    assert risks() == {}
+    found = metadata_of(provider.url, timeout=2, allow_loopback_http=True)
+    assert found.token_endpoint == f"{provider.url}/token"
+    # Access tokens of the same provider cannot be verified.
+    trust(settings, provider)
+    assert list(risks()) == ["keys"]
+
+
+def test_each_use_allows_plain_http_for_itself(
+    settings: Any, certified: tuple[Provider, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, certificate = certified
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    describe(running, token_endpoint="http://127.0.0.1:1/token")
+    log_in(settings, running)
+    call(settings, running, INSECURE_LOOPBACK_HTTP=False)
+    found = risks()
+    assert list(found) == ["endpoints"]
+    assert found["endpoints"].subject == "ledger"
 
 
 def test_clients_that_the_provider_does_not_take(
