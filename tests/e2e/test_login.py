@@ -19,10 +19,20 @@ ROWS = 2000
 #: Seconds that an access token lives; the API lets it in for a while longer.
 LIFE = 2
 SECONDS = 30.0
-#: What the provider knows of consents and sessions of applications.
+#: What the provider knows of somebody's consents and sessions of applications.
 FORGET = (
-    "DELETE FROM oauth2_provider_refreshtoken",
-    "DELETE FROM oauth2_provider_accesstoken",
+    (
+        "DELETE FROM oauth2_provider_refreshtoken WHERE user_id"
+        " = (SELECT id FROM identity_user WHERE username = ?)"
+    ),
+    (
+        "DELETE FROM oauth2_provider_accesstoken WHERE user_id"
+        " = (SELECT id FROM identity_user WHERE username = ?)"
+    ),
+)
+COUNT = (
+    "SELECT count(*) FROM oauth2_provider_refreshtoken WHERE user_id"
+    " = (SELECT id FROM identity_user WHERE username = ?)"
 )
 
 
@@ -42,6 +52,26 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
             services.seed(ROWS)
             services.start()
             yield services
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sessions(example: Services) -> dict[str, str]:
+    """Log in two more people, so that their sessions are due when all else is done.
+
+    Nobody logs in by their names a second time: the provider gives the `auth_time`
+    of the last login to all sessions of a person.
+    """
+    return {name: session_of(name, example) for name in ("bob", "operator")}
+
+
+def session_of(name: str, example: Services) -> str:
+    visitor = Visitor()
+    page = visitor.open(f"{example.api}/accounts/")
+    password = example.cast.passwords[name]
+    page = visitor.submit(page, "username", username=name, password=password)
+    page = visitor.submit(page, "client_id", allow="true")
+    assert page.url == f"{example.api}/accounts/"
+    return str(visitor.session.cookies["sessionid"])
 
 
 @pytest.fixture
@@ -79,10 +109,10 @@ def location(browser: Browser) -> str:
     return str(browser.evaluate("location.href"))
 
 
-def provider(example: Services, *statements: str) -> list[Any]:
+def provider(example: Services, name: str, *statements: str) -> list[Any]:
     """Look into the provider's database, or change it; give the last answer."""
     with closing(sqlite3.connect(example.folder / "identity.sqlite3")) as books, books:
-        return [books.execute(each).fetchall() for each in statements][-1]
+        return [books.execute(each, [name]).fetchall() for each in statements][-1]
 
 
 def rows(browser: Browser) -> list[str]:
@@ -93,7 +123,7 @@ def rows(browser: Browser) -> list[str]:
 
 def test_from_the_login_to_the_logout(stranger: Browser, example: Services) -> None:
     browser = stranger
-    provider(example, *FORGET)
+    provider(example, "alice", *FORGET)
     browser.open(f"{example.api}/")
     browser.click("main .button")
     identify(browser, example)
@@ -115,7 +145,7 @@ def test_from_the_login_to_the_logout(stranger: Browser, example: Services) -> N
 
 
 def test_who_allows_nothing_is_told_so(stranger: Browser, example: Services) -> None:
-    provider(example, *FORGET)
+    provider(example, "alice", *FORGET)
     stranger.open(f"{example.api}/accounts/")
     identify(stranger, example)
     stranger.click("[type=submit]:not([name=allow])")
@@ -189,46 +219,6 @@ def test_texts_stand_out(stranger: Browser, example: Services, scheme: str) -> N
         assert contrast(ink, paper) >= 4.5, text
 
 
-def test_the_session_is_renewed_and_ends_with_the_provider(
-    stranger: Browser, example: Services
-) -> None:
-    accounts, deadline = f"{example.api}/accounts/", time.monotonic() + SECONDS
-    # On another computer she has a session that is due at the same time. (Of two, the
-    # provider gives the `auth_time` of the later one to both.)
-    other, alice = other_session(example), stranger
-    alice.open(accounts)
-    sign_in(alice, example)
-    count = "SELECT count(*) FROM oauth2_provider_refreshtoken"
-    before = provider(example, count)
-    alice.requested.clear()
-    while provider(example, count) == before:
-        assert time.monotonic() < deadline
-        alice.open(accounts)
-        assert location(alice) == accounts
-    # The browser was not sent anywhere for that.
-    assert not [url for url in alice.requested if url.startswith(example.issuer)]
-    # Somebody ends it all at the provider.
-    provider(example, *FORGET, "DELETE FROM django_session")
-    alice.send("Network.setCookie", url=accounts, name="sessionid", value=other)
-    while location(alice) == accounts:
-        assert time.monotonic() < deadline
-        alice.open(accounts)
-    assert location(alice).startswith(f"{example.issuer}/login/")
-    alice.open(f"{example.api}/")
-    assert "Log in" in alice.text()
-
-
-def other_session(example: Services) -> str:
-    visitor = Visitor()
-    page = visitor.open(f"{example.api}/accounts/")
-    password = example.cast.passwords["alice"]
-    page = visitor.submit(page, "username", username="alice", password=password)
-    if page.url.startswith(f"{example.issuer}/authorize/"):
-        page = visitor.submit(page, "client_id", allow="true")
-    assert page.url == f"{example.api}/accounts/"
-    return str(visitor.session.cookies["sessionid"])
-
-
 def test_the_browsable_api_has_a_login_button(
     stranger: Browser, example: Services
 ) -> None:
@@ -277,3 +267,32 @@ def test_swagger_ui_signs_in_and_calls_the_api(
     status = f"{operation} .live-responses-table .response .response-col_status"
     browser.until(f"document.querySelector('{status}')")
     assert browser.evaluate(f"document.querySelector('{status}').innerText") == "200"
+
+
+# The last one: its sessions become due while the others run.
+def test_the_session_is_renewed_and_ends_with_the_provider(
+    stranger: Browser, example: Services, sessions: dict[str, str]
+) -> None:
+    accounts, deadline = f"{example.api}/accounts/", time.monotonic() + SECONDS
+    take_over(stranger, accounts, sessions["bob"])
+    before = provider(example, "bob", COUNT)
+    stranger.requested.clear()
+    while provider(example, "bob", COUNT) == before:
+        assert time.monotonic() < deadline
+        stranger.open(accounts)
+        assert location(stranger) == accounts
+    # The browser was not sent anywhere for that.
+    assert not [url for url in stranger.requested if url.startswith(example.issuer)]
+    # Somebody ends it all at the provider.
+    provider(example, "operator", *FORGET)
+    take_over(stranger, accounts, sessions["operator"])
+    while location(stranger) == accounts:
+        assert time.monotonic() < deadline
+        stranger.open(accounts)
+    assert location(stranger).startswith(f"{example.issuer}/login/")
+    stranger.open(f"{example.api}/")
+    assert "Log in" in stranger.text()
+
+
+def take_over(browser: Browser, url: str, session: str) -> None:
+    browser.send("Network.setCookie", url=url, name="sessionid", value=session)
