@@ -19,9 +19,11 @@ from ledger.models import MAX_AMOUNT, Account, AccountQuerySet
 from ledger.money import in_major_units, in_minor_units
 from ledger.services import Order
 
-__all__ = ["KEY_FIELD", "TransferForm", "make_key"]
+__all__ = ["KEY_FIELD", "TYPED", "TransferForm", "make_key"]
 
 KEY_FIELD: Final = "idempotency_key"
+#: The fields that a person fills in, and how long that can be.
+TYPED: Final = {"source": 20, "target": 20, "amount": 30, "reference": 140}
 REUSED: Final = (
     "This form was sent before, with other values, and that transfer was made. Send it"
     " again if you want another one, as it stands here."
@@ -93,13 +95,13 @@ class TransferForm(forms.Form):
     )
     amount = forms.CharField(
         label="Amount",
-        max_length=30,
+        max_length=TYPED["amount"],
         help_text="In the currency of the account that pays, such as 1250.50.",
         widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
     )
     reference = forms.CharField(
         label="Reference (optional)",
-        max_length=140,
+        max_length=TYPED["reference"],
         required=False,
         help_text="Both sides read it.",
         widget=forms.TextInput({"autocomplete": "off"}),

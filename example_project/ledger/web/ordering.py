@@ -7,8 +7,14 @@ the record of its answer.
 
 import time
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from django.http import HttpResponseBase, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    QueryDict,
+)
 from django.urls import reverse
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -18,7 +24,7 @@ from drf_apikit.exceptions import IdempotencyInProgress
 from drf_apikit.idempotency import idempotent, ignoring
 from ledger import services
 from ledger.models import Account
-from ledger.web.forms import KEY_FIELD, TransferForm
+from ledger.web.forms import KEY_FIELD, TYPED, TransferForm
 from ledger.web.page import Page
 from ledger.web.views import own_accounts
 
@@ -42,8 +48,19 @@ class NewTransferPage(Page):
     form: TransferForm | None = None
 
     def get(self, request: Request) -> Response:
-        """Show an empty form with a key of its own."""
-        return self._show(self._form(request))
+        """Show a form with a key of its own, filled in as the query says."""
+        form = self._form(request)
+        form.initial = {**form.initial, **_typed(request.query_params)}
+        return self._show(form)
+
+    def way_back(self, request: HttpRequest) -> str:
+        """Lead to the form as it was sent, after the session had ended.
+
+        Without the key: the person sees what is there, and sends it.
+        """
+        if request.method != "POST" or not (typed := _typed(request.POST)):
+            return super().way_back(request)
+        return f"{request.path}?{urlencode(typed)}"
 
     def post(self, request: Request) -> HttpResponseBase:
         """Make the transfer; a second click gets what the first one got."""
@@ -85,6 +102,12 @@ class NewTransferPage(Page):
 
     def _show(self, form: TransferForm, status: int = 200) -> Response:
         return Response({"form": form}, status=status)
+
+
+def _typed(values: QueryDict) -> dict[str, str]:
+    """Give what is in the fields of a form, where it could have been typed."""
+    given = {name: values.get(name, "") for name in TYPED}
+    return {name: text for name, text in given.items() if 0 < len(text) <= TYPED[name]}
 
 
 def _take_key(request: Request) -> None:

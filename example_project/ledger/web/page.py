@@ -51,6 +51,10 @@ class Page(APIView):
         translation.activate("en")
         return super().initialize_request(request, *args, **kwargs)
 
+    def way_back(self, request: HttpRequest) -> str:
+        """Say where a stranger goes on after the login."""
+        return request.get_full_path() if request.method == "GET" else request.path
+
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
@@ -73,8 +77,7 @@ def page_exception_handler(
     """Send a stranger to the login; show anything else as a page."""
     request: HttpRequest = context["request"]._request
     if isinstance(exc, NotAuthenticated):
-        # What was typed does not come back: a form begins anew.
-        wanted = request.get_full_path() if request.method == "GET" else request.path
+        wanted = context["view"].way_back(request)
         return redirect_to_login(wanted, resolve_url(LOGIN))
     answer: Any = exception_handler(exc, context)
     if answer is None:

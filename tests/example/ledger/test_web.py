@@ -37,7 +37,10 @@ def test_a_stranger_is_sent_to_log_in_and_back(client: Client, path: str) -> Non
 
 def test_an_order_of_a_stranger_is_sent_to_log_in(client: Client) -> None:
     answer = client.post("/transfers/new/", {"source": "1"})
-    assert answer["Location"] == "/oidc/authenticate/?next=/transfers/new/"
+    wanted = "/oidc/authenticate/?next=/transfers/new/%3Fsource%3D1"
+    assert answer["Location"] == wanted
+    answer = client.post("/accounts/?x=1", {"source": "1"})
+    assert answer["Location"] == "/oidc/authenticate/?next=/accounts/"
 
 
 def test_home_greets(alice: Client) -> None:
