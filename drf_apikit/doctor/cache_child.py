@@ -4,11 +4,12 @@ It knows the settings of the caches alone, and imports nothing of the project's 
 what these name.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache import caches
@@ -16,6 +17,10 @@ from django.core.cache import caches
 from drf_apikit.doctor.attempts import Attempt
 
 __all__ = ["Race", "contend", "take_part"]
+
+
+#: Django's warning of who has a cache in a database before the apps are there.
+_UNREADY: Final = "Accessing the database during app initialization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ def take_part(race: Race, configuration: Mapping[str, Any], pipe: Connection) ->
         with Attempt() as attempt:
             if not settings.configured:
                 settings.configure(**configuration)
+                # There are no apps here, nor will there be any.
+                warnings.filterwarnings("ignore", _UNREADY, RuntimeWarning)
             pipe.send(caches[race.alias].get(race.known))
             pipe.recv()
             pipe.send(contend(race))

@@ -16,6 +16,7 @@ from drf_apikit.conf import apikit_settings
 from drf_apikit.doctor.attempts import Attempt
 from drf_apikit.doctor.cache_child import Race
 from drf_apikit.doctor.cache_races import Outcome, run
+from drf_apikit.doctor.cache_room import shortage
 from drf_apikit.doctor.findings import Context, Examination, Finding, Probe, Subject
 
 __all__ = ["PROBE", "used_caches"]
@@ -34,6 +35,10 @@ _LATE: Final = 2
 #: Seconds after which what is left behind by a process that was killed is gone.
 _REST: Final = 60
 _KEYS: Final = 20
+#: Entries that there has to be room for: those keys, the known one, and one to spare.
+_ROOM: Final = _KEYS + 2
+#: Findings for which something is written to the cache.
+_WRITING: Final = (_REACHABLE, _VALUES, _SHARED, _ATOMIC, _EXPIRY)
 _REPLAYS: Final = "IDEMPOTENCY"
 #: As keys and locks are shared; and as an answer is.
 _TEXTS: Final = ("schlüssel \U0001f511", 1234.5)
@@ -92,6 +97,10 @@ class _Examined:
             )
             return
         yield from self._errors()
+        seen = shortage(caches[self.alias], _ROOM)
+        if seen:
+            yield from (self.subject.skipped(one, seen) for one in _WRITING)
+            return
         name = f"drf_apikit:doctor:{secrets.token_hex(8)}"
         race = Race(
             self.alias,
@@ -249,7 +258,9 @@ def _scratch(alias: str, keys: list[str]) -> Iterator[Any]:
 PROBE: Final = Probe(
     "caches",
     "The caches that settings name, and that of sessions. Threads and processes really"
-    " race for keys; nothing is left there.",
+    " race for keys, which are written wherever the cache keeps its entries, such as in"
+    " a database; nothing is left there. A cache in a database or in files that the"
+    " race would fill up to MAX_ENTRIES is skipped, since it would evict others.",
     {
         _REACHABLE: "the cache is there and keeps what it is given",
         _ERRORS: "django-redis: errors are raised rather than hidden",

@@ -193,7 +193,7 @@ PROBE: Final = Probe(
         SHARED: "the keys that processes share are the issuer's; told is how old they"
         " are",
         ENDPOINTS: "LOGIN: the endpoints that a login needs; CLIENTS: the token"
-        " endpoint",
+        " endpoint; each as that use reads it",
         EXPLICIT: "`OIDC_OP_*` settings name the endpoints that are discovered",
         PKCE: "LOGIN: S256 is among the code challenge methods",
         AUTHENTICATION: "the way in which clients prove themselves is one that it"
