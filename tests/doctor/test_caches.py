@@ -58,6 +58,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a key live for less than a second, where a cache can do that."""
+    monkeypatch.setattr(probed, "_LIFE", 0.5)
+
+
 @pytest.fixture(autouse=True)
 def _replays(settings: Any) -> None:
     settings.DRF_APIKIT = REPLAYS
@@ -68,7 +74,7 @@ def use(settings: Any, tmp_path: Path, name: str) -> None:
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path)}}
 
 
-@pytest.mark.usefixtures("redis_cache")
+@pytest.mark.usefixtures("redis_cache", "_short")
 def test_redis_is_in_order() -> None:
     found = told()
     assert statuses(found) == dict.fromkeys(["errors", *ALL], "ok")
@@ -109,6 +115,7 @@ def test_a_redis_that_is_down(ignored: bool, settings: Any) -> None:
     assert "canary" not in str(found)
 
 
+@pytest.mark.usefixtures("_short")
 def test_memory_of_a_process_is_not_shared(settings: Any) -> None:
     settings.CACHES = {"default": LOCAL}
     found = told()
@@ -124,6 +131,7 @@ def test_what_keeps_nothing_is_told(settings: Any) -> None:
     assert found["reachable"].seen == "DummyCache keeps nothing of what it is given."
 
 
+@pytest.mark.usefixtures("_short")
 def test_files_are_shared_by_one_host(settings: Any, tmp_path: Path) -> None:
     backend = "django.core.cache.backends.filebased.FileBasedCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path)}}

@@ -62,14 +62,17 @@ def told(*arguments: str) -> tuple[dict[str, Any], str]:
 @pytest.mark.usefixtures("redis_cache")
 def test_a_project_without_a_risk_passes(database: str) -> None:
     before = connection.introspection.table_names()
-    document, error = told("--timeout", "60")
+    # To see a key expire takes its time, whatever the database is.
+    skipped = [] if database == "sqlite" else ["caches"]
+    skip = [f"--skip={name}" for name in skipped]
+    document, error = told("--timeout", "60", *skip)
     assert error == ""
-    assert {one["probe"] for one in document["findings"]} == set(PROBES)
+    probes = {one["probe"] for one in document["findings"]}
+    assert probes == set(PROBES) - set(skipped)
     assert document["summary"]["risk"] == 0
     assert get_redis_connection("default").keys("*") == []
     assert connection.introspection.table_names() == before
     assert not IdempotencyRecord.objects.exists()
-    assert database
 
 
 @pytest.mark.django_db
@@ -148,6 +151,23 @@ def test_what_is_looked_at_can_be_chosen(
 def test_arguments_that_make_no_sense(arguments: list[str], message: str) -> None:
     with pytest.raises(CommandError, match=message.replace(".", r"\.")):
         call_command("apikit_doctor", *arguments)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--only=wiring", "--skip=wiring"],
+        ["--only=wiring.csrf", "--skip=wiring"],
+        ["--only=wiring.csrf", "--skip=wiring.csrf"],
+        [f"--skip={name}" for name in PROBES],
+        ["--only=databases.strict"],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=str)
+def test_to_tell_nothing_is_no_success(arguments: list[str], form: list[str]) -> None:
+    assert run(*arguments, *form) == ("", "--only and --skip leave no finding to tell.")
 
 
 @pytest.mark.django_db
@@ -266,7 +286,7 @@ def test_it_ends_whatever_hangs(tmp_path: Path) -> None:
     ]
     (tmp_path / "hanging_settings.py").write_text("\n".join(lines), "utf-8")
     run = ended(
-        *("--only=caches", "--timeout=3"),
+        *("--only=caches", "--timeout=1"),
         DJANGO_SETTINGS_MODULE="hanging_settings",
         PYTHONPATH=os.pathsep.join([str(tmp_path), str(PROJECT.parent)]),
     )

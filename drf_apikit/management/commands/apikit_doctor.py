@@ -23,7 +23,7 @@ _TIMEOUT = 10.0
 
 
 class Command(BaseCommand):
-    """May run at any time, beside requests; it changes nothing."""
+    """May run at any time, beside requests; it changes nothing that others have."""
 
     help = (
         "Probe issuers, caches, databases and the wiring; fail where there is a risk."
@@ -71,6 +71,9 @@ class Command(BaseCommand):
         for name in sorted({*options["only"], *options["skip"]} - known_names()):
             raise CommandError(f"{name!r} is no probe and no finding: {_known()}.")
         findings = list(chosen(context, options["only"], options["skip"]))
+        if not findings:
+            # Nothing seen is not everything in order.
+            raise CommandError("--only and --skip leave no finding to tell.")
         if options["json"]:
             told = document(findings, time.time())
             self.stdout.write(json.dumps(told, indent=2))
