@@ -41,6 +41,8 @@ _INSTEAD: Final[Mapping[str, str]] = {
 }
 #: 22 characters out of 62 are 128 bits that nobody guesses (RFC 6749 section 10.10).
 _SHORTEST: Final = 22
+#: An answer whose state is longer is none.
+_LONGEST: Final = 512
 #: RFC 7636 section 4.1.
 _VERIFIER: Final = (43, 128)
 
@@ -62,12 +64,7 @@ def authorization_url(
 
     """
     client = registration()
-    endpoint = client.authorization_endpoint
-    if endpoint is None:
-        endpoint = provider_metadata(client).authorization_endpoint
-    if endpoint is None:
-        detail = f"{client.issuer} has no authorization endpoint that can be used"
-        raise LoginError(Reason.PROVIDER_UNAVAILABLE, 503, detail)
+    endpoint = _endpoint(client)
     state = _random("OIDC_STATE_SIZE")
     nonce = _random("OIDC_NONCE_SIZE") if client.use_nonce else None
     verifier = _code_verifier() if client.use_pkce else None
@@ -120,8 +117,19 @@ def provider_metadata(client: Registration) -> ProviderMetadata:
         raise LoginError(Reason.PROVIDER_UNAVAILABLE, 503, str(error)) from error
 
 
+def _endpoint(client: Registration) -> str:
+    endpoint = client.authorization_endpoint
+    if endpoint is None:
+        endpoint = provider_metadata(client).authorization_endpoint
+    if endpoint is None:
+        detail = f"{client.issuer} has no authorization endpoint that can be used"
+        raise LoginError(Reason.PROVIDER_UNAVAILABLE, 503, detail)
+    return endpoint
+
+
 def _random(setting: str) -> str:
-    return get_random_string(max(_SHORTEST, getattr(django_settings, setting, 32)))
+    size = getattr(django_settings, setting, 32)
+    return get_random_string(min(max(size, _SHORTEST), _LONGEST))
 
 
 def _code_verifier() -> str:

@@ -83,6 +83,12 @@ def test_no_size_is_too_small_to_be_safe(
     assert len(entry_of(browser, query["state"])["code_verifier"]) == length
 
 
+def test_no_size_is_too_large_for_the_answer(browser: Browser) -> None:
+    browser.settings.OIDC_STATE_SIZE = 600
+    browser.log_in()
+    assert browser.who() == "alice@example.com"
+
+
 @pytest.mark.parametrize(
     ("setting", "missing"),
     [("OIDC_USE_PKCE", "code_challenge"), ("OIDC_USE_NONCE", "nonce")],
