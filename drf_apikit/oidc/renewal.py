@@ -7,8 +7,6 @@ nothing. A key id that nobody knows takes the same way, and is charged for.
 
 import hashlib
 import logging
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -30,8 +28,6 @@ logger = logging.getLogger("drf_apikit.oidc")
 PAUSE: Final = 20
 #: Seconds for which a key id that was not there is not looked for again.
 VAIN: Final = 30
-#: Seconds between two looks for what another process may have fetched.
-_BEAT: Final = 0.05
 
 
 class Need(Enum):
@@ -89,11 +85,9 @@ class Renewal:
         self.failure: Failure | None = None
         #: When the shared level was looked at, and when the budget was found empty.
         self.looked_at = self.spent_at = float("-inf")
-        self.begin_anew()
 
     def begin_anew(self) -> None:
         """Go on with what is known, in the child of a fork as well."""
-        self._beat = threading.Event()
         self._shared.begin_anew()
 
     def run(self, wishes: Iterable[Wish]) -> None:
@@ -172,20 +166,13 @@ class Renewal:
 
     def _queue(self, is_done: Callable[[], bool], *, patient: bool) -> Lock | None:
         """Get the lock, or None when another process has done what was wanted."""
-        timeout = apikit_settings.authentication.fetch_timeout if patient else 0
-        deadline = time.monotonic() + timeout
-        while True:
-            lock = self._shared.lock(self._clock(), _pause())
-            if lock.state is LockState.BUSY and time.monotonic() < deadline:
-                self._beat.wait(_BEAT)
-            elif lock.state is not LockState.MINE:
-                return lock
+
+        def looked() -> bool:
             self._adopt()
-            if is_done():
-                self._shared.unlock(lock)
-                return None
-            if lock.state is LockState.MINE:
-                return lock
+            return is_done()
+
+        timeout = apikit_settings.authentication.fetch_timeout if patient else 0
+        return self._shared.queue(looked, self._clock, _pause(), timeout)
 
     def _fetch(self, lock: Lock, *, anew: bool = False) -> bool:
         """Fetch and share; tell of success or failure.

@@ -6,8 +6,6 @@ where they have nothing. A value that somebody has refused takes the same way.
 """
 
 import logging
-import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
@@ -20,9 +18,9 @@ from drf_apikit.oidc.shared_record import (
     dump_record,
     load_text,
 )
-from drf_apikit.oidc.sharing import Lock, LockState, SharedLevel
+from drf_apikit.oidc.sharing import LONGEST, Lock, LockState, SharedLevel
 
-__all__ = ["FORCED", "GLANCE", "Errand", "Means", "Refused"]
+__all__ = ["FORCED", "GLANCE", "Errand", "Means", "PausedError", "Refused"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +28,21 @@ logger = logging.getLogger(__name__)
 FORCED: Final = 30
 #: Seconds between two looks at what others may have obtained.
 GLANCE: Final = 1
-#: Seconds between two looks of whoever waits for another process.
-_BEAT: Final = 0.05
 #: Seconds from a failure to the next attempt, at the least.
 _PAUSE: Final = 5
 
 T = TypeVar("T")
+
+
+class PausedError(Exception):
+    """There is no value, and none for `pause` seconds, whoever asks.
+
+    That is for who would be told the same again; two minutes at the most.
+    """
+
+    def __init__(self, reason: str, pause: float) -> None:
+        super().__init__(reason)
+        self.pause = pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +78,9 @@ class Errand(Generic[T]):
         self.failure: Failure | None = None
         #: When the shared level was looked at.
         self.looked_at = float("-inf")
-        self.begin_anew()
 
     def begin_anew(self) -> None:
         """Go on with what is known, in the child of a fork as well."""
-        self._beat = threading.Event()
         self._shared.begin_anew()
 
     def usable(self) -> Record[T] | None:
@@ -144,22 +149,13 @@ class Errand(Generic[T]):
 
     def _queue(self, is_done: Callable[[], bool], *, patient: bool) -> Lock | None:
         """Get the lock, or None when another process has done what was wanted."""
-        deadline = time.monotonic() + (self._means.life + 1 if patient else 0)
-        while True:
-            lock = self._shared.lock(self._clock(), self._means.life)
-            # The cache may forget a little later than the lock is over.
-            is_over = lock.state is LockState.FAILED and lock.until <= self._clock()
-            is_held = is_over or lock.state is LockState.BUSY
-            if is_held and time.monotonic() < deadline:
-                self._beat.wait(_BEAT)
-            elif lock.state is not LockState.MINE:
-                return lock
+
+        def looked() -> bool:
             self._adopt()
-            if is_done():
-                self._shared.unlock(lock)
-                return None
-            if lock.state is LockState.MINE:
-                return lock
+            return is_done()
+
+        life = self._means.life
+        return self._shared.queue(looked, self._clock, life, life + 1 if patient else 0)
 
     def _obtain_for(self, lock: Lock) -> None:
         """Obtain and share, or tell everybody why not."""
@@ -172,7 +168,9 @@ class Errand(Generic[T]):
         except Exception as error:
             # Whoever obtains it tells the log of what is no surprise.
             logger.debug("Cannot obtain a value", exc_info=True)
-            self._fail(lock, began, str(error) or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            pause = error.pause if isinstance(error, PausedError) else _PAUSE
+            self._fail(lock, began, reason, pause)
             return
         now = self._clock()
         if record.is_usable(now):
@@ -180,17 +178,17 @@ class Errand(Generic[T]):
             self._shared.unlock(lock)
             self._take(record, text)
         else:
-            self._fail(lock, began, "it has ended already")
+            self._fail(lock, began, "it has ended already", _PAUSE)
 
-    def _fail(self, lock: Lock, began: float, reason: str) -> None:
+    def _fail(self, lock: Lock, began: float, reason: str, pause: float) -> None:
         now = self._clock()
-        until = max(began + self._means.life, now + _PAUSE)
+        until = max(began + self._means.life, min(now + pause, began + LONGEST))
         failure = Failure(reason, began, until)
         # Who was too slow may have lost the lock to somebody who was lucky.
         self._adopt()
         if self.usable() is None:
             self._shared.write(dump_failure(failure), until - now)
-        self._shared.fail(lock, now)
+        self._shared.fail(lock, now, until)
         self.failure = failure
 
     def _adopt(self) -> None:

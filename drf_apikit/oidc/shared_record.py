@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from drf_apikit.oidc.entries import SKEW
+from drf_apikit.oidc.sharing import LONGEST
 
 __all__ = ["Failure", "Record", "Timed", "dump_failure", "dump_record", "load_text"]
 
-#: Seconds for which a failure of another process counts at the most.
-_LONGEST: Final = 120
 #: Characters of a reason.
 _SHOWN: Final = 300
 
@@ -107,7 +106,7 @@ def _record(members: Any, load: Callable[[str], T]) -> Record[T]:
 
 def _failure(members: Any) -> Failure:
     since, until = _number(members["since"]), _number(members["until"])
-    if until - since > _LONGEST:
+    if until - since > LONGEST:
         raise ValueError("for too long")
     # It goes into logs.
     shown = "".join(c for c in _text(members["failure"])[:_SHOWN] if c.isprintable())

@@ -16,11 +16,11 @@ from typing import Any, Final, Generic, TypeVar
 
 from drf_apikit.oidc.courier import Courier
 from drf_apikit.oidc.entries import SKEW
-from drf_apikit.oidc.shared_errand import GLANCE, Errand, Means, Refused
+from drf_apikit.oidc.shared_errand import GLANCE, Errand, Means, PausedError, Refused
 from drf_apikit.oidc.shared_record import Record, Timed
 from drf_apikit.oidc.sharing import SharedLevel
 
-__all__ = ["SharedValue", "Timed", "UnobtainableError", "begin_anew"]
+__all__ = ["PausedError", "SharedValue", "Timed", "UnobtainableError", "begin_anew"]
 
 #: Seconds for whoever takes over from a process that has died, and for the cache.
 _GRACE: Final = 3.0
@@ -50,7 +50,8 @@ class SharedValue(Generic[T]):
     """Obtains a value, shares it by its name, and renews it.
 
     `obtain` raises what it likes: the text of the error is the reason that all
-    processes tell, so there is no secret in it. It takes `patience` seconds at the
+    processes tell, so there is no secret in it; `PausedError` also says until when
+    nobody tries again. It takes `patience` seconds at the
     most: for so long nobody else tries. `dump` and `load` write and read a value;
     `load` raises ValueError for what it cannot read. `cache` is an alias in CACHES,
     where it is not that of the section `AUTHENTICATION`.
@@ -69,7 +70,8 @@ class SharedValue(Generic[T]):
     ) -> None:
         self._clock, self._life = clock, math.ceil(patience)
         means = Means(obtain, dump, load, clock, self._life)
-        self._errand = Errand(means, SharedLevel(name, cache), self._publish)
+        level = SharedLevel(name, cache, self._life)
+        self._errand = Errand(means, level, self._publish)
         self._courier = Courier(name, self._errand.run)
         self.begin_anew()
         _VALUES.add(self)

@@ -9,10 +9,12 @@ import logging
 import math
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from django.core.cache import caches
@@ -20,7 +22,7 @@ from django.core.cache import caches
 from drf_apikit.conf import apikit_settings
 from drf_apikit.oidc.aside import Aside, close_connections
 
-__all__ = ["SLOTS", "WINDOW", "Lock", "LockState", "SharedLevel"]
+__all__ = ["LONGEST", "SLOTS", "WINDOW", "Lock", "LockState", "SharedLevel"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,18 @@ SLOTS: Final = 3
 WINDOW: Final = 60
 #: Seconds that one call may take; less where fetches have to be quick as well.
 _PATIENCE: Final = 1.0
+#: Seconds in which a process may make its first client of a cache: that loads a
+#: library, which many processes that start together do at the same time.
+_MAKING: Final = 5.0
+#: Seconds for which a failure of another process counts at the most.
+LONGEST: Final = 120
+#: Seconds between two looks of whoever waits for another process.
+_BEAT: Final = 0.05
+
+#: By alias: when a process began to make a client, and whether that has ended. The
+#: child of a fork goes on with it, as it does with what was loaded.
+_BEGAN: Final[dict[str, float]] = {}
+_MADE: Final[set[str]] = set()
 
 T = TypeVar("T")
 
@@ -67,11 +81,16 @@ class SharedLevel:
     """The part of a cache that belongs to a name, which keys of it begin with.
 
     `cache` is the alias in CACHES; None: that of the section `AUTHENTICATION`.
+    `making`: seconds in which the first client of it may be made; by default what a
+    request leaves that waits for `FETCH_TIMEOUT`.
     """
 
-    def __init__(self, name: str, cache: str | None = None) -> None:
+    def __init__(
+        self, name: str, cache: str | None = None, making: float | None = None
+    ) -> None:
         self._name = name
         self._cache = cache
+        self._making = making
         self._is_failing = False
         self.begin_anew()
 
@@ -123,13 +142,43 @@ class SharedLevel:
         if lock.state is LockState.MINE:
             self._call(give_back, None)
 
-    def fail(self, lock: Lock, now: float) -> None:
-        """Let the lock stay until it expires, and tell the others why."""
-        key, failed = f"{self._name}:lock", replace(lock, state=LockState.FAILED)
+    def queue(
+        self,
+        is_done: Callable[[], bool],
+        clock: Callable[[], float],
+        life: int,
+        timeout: float,
+    ) -> Lock | None:
+        """Get the lock, or None when another process has done what was wanted.
+
+        `is_done` looks at what is shared first. The lock of another process is waited
+        for, `timeout` seconds at the most.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            lock = self.lock(clock(), life)
+            # The cache may forget a little later than the lock is over.
+            is_over = lock.state is LockState.FAILED and lock.until <= clock()
+            is_held = is_over or lock.state is LockState.BUSY
+            if is_held and time.monotonic() < deadline:
+                time.sleep(_BEAT)
+            elif lock.state is not LockState.MINE:
+                return lock
+            if is_done():
+                self.unlock(lock)
+                return None
+            if lock.state is LockState.MINE:
+                return lock
+
+    def fail(self, lock: Lock, now: float, until: float | None = None) -> None:
+        """Let the lock stay until it expires, or `until`, and tell the others why."""
+        end = lock.until if until is None else until
+        key = f"{self._name}:lock"
+        failed = replace(lock, state=LockState.FAILED, until=end)
 
         def leave(cache: Any) -> None:
             if cache.get(key) == lock.dump():
-                cache.set(key, failed.dump(), max(1, math.ceil(lock.until - now)))
+                cache.set(key, failed.dump(), max(1, math.ceil(end - now)))
 
         if lock.state is LockState.MINE:
             self._call(leave, None)
@@ -150,6 +199,8 @@ class SharedLevel:
         patience = min(_PATIENCE, settings.fetch_timeout / 4)
         alias = self._cache or settings.cache
         try:
+            if alias not in _MADE:
+                self._make(self._aside, alias, patience)
             return self._aside.call(lambda: function(caches[alias]), patience)
         except Exception:
             # Whatever the cache does, this process can help itself.
@@ -159,10 +210,28 @@ class SharedLevel:
             self._leave()
             return default
 
+    def _make(self, aside: Aside, alias: str, patience: float) -> None:
+        """Have a client made, apart from calls: these may hang, and are hurried."""
+        now, timeout = time.monotonic(), apikit_settings.authentication.fetch_timeout
+        left = _BEGAN.setdefault(alias, now) + _MAKING - now
+        making = timeout / 2 if self._making is None else self._making
+        aside.call(partial(_make_client, alias), max(patience, min(left, making)))
+
     def _leave(self) -> None:
         if self._aside is not None:
             self._aside.end()
         self._aside = None
+
+
+def _make_client(alias: str) -> None:
+    """Make the client of a cache, which talks to nobody yet."""
+    try:
+        cache = caches[alias]
+        # Django's caches, and django-redis, make theirs when it is first looked at.
+        for name in ("_cache", "client"):
+            getattr(cache, name, None)
+    finally:
+        _MADE.add(alias)
 
 
 def _take_lock(cache: Any, key: str, mine: Lock, now: float, life: int) -> Lock:
@@ -179,11 +248,16 @@ def _take_lock(cache: Any, key: str, mine: Lock, now: float, life: int) -> Lock:
         return _ALONE
     match = _WRITTEN.fullmatch(found) if isinstance(found, str) else None
     held = match and Lock(LockState(match[1]), float(match[2]), match[3])
-    if held and -life <= held.until - now <= 2 * life:
+    if held and -life <= held.until - now <= _most(held, life):
         return held
     # Rubbish, or a cache in which nothing expires.
     cache.set(key, text, life)
     return mine
+
+
+def _most(held: Lock, life: int) -> int:
+    """Give the seconds for which a lock is believed; a failure may count for longer."""
+    return max(2 * life, LONGEST if held.state is LockState.FAILED else 0)
 
 
 def _take_slot(cache: Any, keys: list[str], now: float, window: int) -> bool:

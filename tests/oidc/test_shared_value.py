@@ -1,4 +1,5 @@
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from drf_apikit.oidc.shared_value import (
+    PausedError,
     SharedValue,
     Timed,
     UnobtainableError,
@@ -187,6 +189,50 @@ def test_a_failure_is_shared_with_its_reason(
     clock.now += 0.5
     assert other.get() == "value 2"
     assert settled(one).get() == "value 2"
+
+
+@pytest.mark.parametrize(("pause", "waited"), [(60, 60), (1, PATIENCE), (999, 120)])
+def test_a_failure_may_ask_for_a_pause(
+    one: SharedValue[str], source: Source, clock: Clock, pause: int, waited: int
+) -> None:
+    """All processes keep to it."""
+
+    def answer() -> None:
+        raise PausedError("never again", pause)
+
+    source.answer, began = answer, clock.now
+    assert reason(one) == ("never again", waited)
+    settled(one)
+    for second in (1, waited / 2, waited - 1):
+        clock.now = began + second
+        for value in (one, source.process()):
+            told, retry_after = reason(value)
+            assert (told, retry_after) == ("never again", math.ceil(waited - second))
+    source.mend()
+    clock.now += 1
+    assert one.get() == "value 2"
+
+
+def test_a_pause_is_kept_to_with_a_value_too(
+    one: SharedValue[str], other: SharedValue[str], source: Source, clock: Clock
+) -> None:
+    """That is told by the lock alone, since there is a value."""
+
+    def answer() -> None:
+        raise PausedError("not again", LIFE - RENEW - 1)
+
+    assert [one.get(), other.get()] == ["value 1"] * 2
+    clock.now += RENEW
+    source.answer = answer
+    for _ in range(LIFE - RENEW - 1):
+        for value in (one, other):
+            assert value.get() == "value 1"
+            settled(value)
+        clock.now += 1
+    assert source.obtained == 2
+    one.get()
+    settled(one)
+    assert source.obtained == 3
 
 
 def test_who_was_told_of_a_failure_sees_that_another_one_was_lucky(

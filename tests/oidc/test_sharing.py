@@ -1,15 +1,18 @@
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connection
 from django.db.backends.signals import connection_created
 
-from drf_apikit.oidc.sharing import SLOTS, WINDOW, LockState, SharedLevel
+from drf_apikit.oidc import sharing
+from drf_apikit.oidc.sharing import LONGEST, SLOTS, WINDOW, Lock, LockState, SharedLevel
 from tests.jose.minting import public_jwk
-from tests.oidc.caches import Memory
+from tests.oidc.caches import ClockedCache, Memory
 from tests.oidc.provider import JWKS, Clock, Provider
 from tests.oidc.stores import LIFETIME, kids, renewed, settled, store_of
 
@@ -102,6 +105,74 @@ def test_after_a_failure_the_lock_stays(
     assert other.lock(clock.now, LIFE).state is LockState.FAILED
     clock.now += 0.1
     assert other.lock(clock.now, LIFE).state is LockState.MINE
+
+
+def test_a_failure_may_count_for_longer_than_the_lock(
+    one: SharedLevel, other: SharedLevel, clock: Clock
+) -> None:
+    lock = one.lock(clock.now, LIFE)
+    one.fail(lock, clock.now, clock.now + LONGEST)
+    for second in (0, 1, LONGEST - 1):
+        seen = other.lock(lock.until - LIFE + second, LIFE)
+        assert (seen.state, seen.until - lock.until) == (
+            LockState.FAILED,
+            LONGEST - LIFE,
+        )
+    clock.now += LONGEST
+    assert other.lock(clock.now, LIFE).state is LockState.MINE
+
+
+@pytest.mark.parametrize("state", [LockState.FAILED, LockState.BUSY])
+def test_what_counts_for_too_long_is_rubbish(
+    one: SharedLevel, clock: Clock, shared: Memory, state: LockState
+) -> None:
+    life = LONGEST if state is LockState.FAILED else 2 * LIFE
+    one.lock(clock.now, LIFE)
+    (name,) = shared.values
+    for more, found in ((0, state), (1, LockState.MINE)):
+        lock = Lock(state, clock.now + life + more, "0" * 16)
+        shared.values[name] = (lock.dump(), float("inf"))
+        assert one.lock(clock.now, LIFE).state is found
+
+
+def test_who_queues_has_the_lock_or_what_it_is_for(
+    one: SharedLevel, other: SharedLevel, clock: Clock
+) -> None:
+    lock = one.queue(lambda: False, clock, LIFE, 0)
+    assert lock is not None
+    assert lock.state is LockState.MINE
+    busy = other.queue(lambda: False, clock, LIFE, 0)
+    assert busy == Lock(LockState.BUSY, lock.until, lock.token)
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(len(looks))
+        if len(looks) == 3:
+            one.unlock(lock)
+        return len(looks) == 4
+
+    assert other.queue(look, clock, LIFE, 30) is None
+    # It was given back.
+    assert one.lock(clock.now, LIFE).state is LockState.MINE
+
+
+def test_a_lock_that_is_over_is_waited_for(
+    one: SharedLevel, other: SharedLevel, clock: Clock, shared: Memory
+) -> None:
+    """Caches are not exact to the millisecond."""
+    one.fail(one.lock(clock.now, LIFE), clock.now)
+    ((name, (text, _)),) = shared.values.items()
+    shared.values[name] = (text, float("inf"))
+    assert (lock := other.queue(lambda: False, clock, LIFE, 30)) is not None
+    assert lock.state is LockState.FAILED
+    clock.now += LIFE
+
+    def look() -> bool:
+        shared.values.clear()
+        return False
+
+    assert (lock := other.queue(look, clock, LIFE, 30)) is not None
+    assert lock.state is LockState.MINE
 
 
 def test_an_owner_that_was_too_slow_touches_nothing(
@@ -241,6 +312,113 @@ def test_a_cache_that_hangs_holds_up_one_thread_and_no_more(
         mine.write("text", 10)
         assert mine.read() == "text"
     let_go.set()
+
+
+class SlowCache(ClockedCache):
+    """One whose client takes so many seconds to be made as its location says."""
+
+    #: Set where nobody waits for it any more.
+    let_go = threading.Event()
+
+    def __init__(self, location: str, params: dict[str, Any]) -> None:
+        super().__init__(location, params)
+        self._seconds = float(location)
+
+    @property
+    def _cache(self) -> None:
+        self.let_go.wait(self._seconds)
+
+
+#: Seconds that are too many for a call.
+TOO_LONG = "0.7"
+
+
+@pytest.fixture
+def unmade(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a process that has not made the client of any cache."""
+    monkeypatch.setattr(sharing, "_BEGAN", {})
+    monkeypatch.setattr(sharing, "_MADE", set())
+
+
+@pytest.fixture
+def slow(hasty: Memory, settings: Any, unmade: None) -> Iterator[Memory]:
+    assert unmade is None
+    backend = f"{__name__}.{SlowCache.__name__}"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": TOO_LONG}}
+    SlowCache.let_go.clear()
+    yield hasty
+    SlowCache.let_go.set()
+
+
+def test_the_first_client_of_a_cache_may_be_made_for_longer(
+    slow: Memory, clock: Clock
+) -> None:
+    """As where many processes that start together load its library."""
+    mine = SharedLevel(NAME, making=5.0)
+    with mine.session():
+        assert mine.lock(clock.now, LIFE).state is LockState.MINE
+    assert slow.calls == ["add"]
+    # From then on it is a call like all others, also in a process that was forked.
+    mine.begin_anew()
+    with mine.session():
+        assert mine.lock(clock.now, LIFE).state is LockState.BUSY
+
+
+def test_that_is_for_the_first_seconds_of_a_process_alone(
+    slow: Memory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that hangs while it is made is not waited for again and again."""
+    began = time.monotonic() - 6
+    monkeypatch.setattr(sharing, "_BEGAN", {"default": began})
+    mine = SharedLevel(NAME, making=5.0)
+    with mine.session():
+        assert mine.lock(clock.now, LIFE).state is LockState.NONE
+    assert slow.calls == []
+
+
+def test_a_request_has_its_keys_while_the_client_of_a_cache_is_made(
+    provider: Provider, clock: Clock, slow: Memory, settings: Any
+) -> None:
+    """It waits for two seconds in all, and one of them is for the fetch."""
+    settings.DRF_APIKIT = {"AUTHENTICATION": {"FETCH_TIMEOUT": 2}}
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "30"}}
+    assert kids(store_of(provider, clock).keys()) == ["P-256"]
+    assert slow.calls == []
+
+
+def test_a_cache_that_hangs_from_the_beginning_holds_up_nobody(
+    provider: Provider, clock: Clock, hasty: Memory, unmade: None
+) -> None:
+    """Only the making may take longer, and that asks nobody."""
+    assert unmade is None
+    let_go = threading.Event()
+    hasty.before = lambda _: let_go.wait(30)
+    try:
+        mine = SharedLevel(NAME, making=5.0)
+        began = time.monotonic()
+        with mine.session():
+            assert mine.lock(clock.now, LIFE).state is LockState.NONE
+        assert time.monotonic() - began < 2
+        assert kids(store_of(provider, clock).keys()) == ["P-256"]
+    finally:
+        let_go.set()
+
+
+@pytest.mark.usefixtures("unmade")
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    [
+        ("django.core.cache.backends.redis.RedisCache", "_cache"),
+        ("django_redis.cache.RedisCache", "_client"),
+    ],
+)
+def test_what_is_made_is_the_client_of_a_redis(
+    settings: Any, backend: str, name: str
+) -> None:
+    """Nobody is there, and nobody is asked."""
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "redis://[::1]:1"}}
+    vars(sharing)["_make_client"]("default")
+    assert vars(caches["default"])[name] is not None
 
 
 def test_without_threads_each_is_alone(
