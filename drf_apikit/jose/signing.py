@@ -49,17 +49,26 @@ def load_signing_key(pem: str, kid: str | None = None) -> SigningKey:
             nothing of it.
 
     """
-    try:
-        private_key = serialization.load_pem_private_key(pem.encode(), None)
-    except (TypeError, UnsupportedAlgorithm, ValueError):
-        # Of a key with a password it is TypeError.
-        raise KeySetError("no private key in PEM without a password") from None
+    private_key = _private_key(pem)
+    # Reports of errors show what a function that raises has.
+    del pem
+    if private_key is None:
+        raise KeySetError("no private key in PEM without a password")
     usable = parse_key_set({"keys": [_public_members(private_key)]})
     if not usable.keys:
         raise KeySetError("a private key that is too weak, or not for signatures")
     (key,) = usable.keys
     algorithm = next(name for name in _PREFERRED if name in key.algorithms)
     return SigningKey(private_key, algorithm, kid or key.thumbprint)
+
+
+def _private_key(pem: str) -> Any:
+    """Read a private key; None where it is no such thing."""
+    try:
+        return serialization.load_pem_private_key(pem.encode(), None)
+    except (TypeError, UnsupportedAlgorithm, ValueError):
+        # Of a key with a password it is TypeError.
+        return None
 
 
 def _public_members(private_key: Any) -> dict[str, Any]:
