@@ -13,13 +13,15 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
 
 from drf_apikit.conf import ClientSettings, ClientsSettings, apikit_settings
 from drf_apikit.counters import count
-from drf_apikit.jose.signing import load_signing_key
+from drf_apikit.jose import KeySetError
+from drf_apikit.jose.signing import SigningKey, load_signing_key
 from drf_apikit.oidc.client_authentication import ClientAuthentication
 from drf_apikit.oidc.metadata import metadata_of
-from drf_apikit.oidc.shared_value import SharedValue, Timed
+from drf_apikit.oidc.shared_value import PausedError, SharedValue, Timed
 from drf_apikit.oidc.token_endpoint import (
     ProviderError,
     TokenAnswer,
@@ -38,6 +40,12 @@ _FORMAT: Final = 1
 _RENEWED: Final = 0.8
 #: Seconds that a token lives where the issuer does not say (RFC 6749 section 5.1).
 _UNKNOWN_LIFE: Final = 60.0
+#: Seconds before its end at which a token is given to nobody, since it takes its time
+#: to get to where it is judged; of a short life no more than this part.
+_REST, _SHARE = 5.0, 0.05
+#: Seconds until a client that was refused is asked for again: it takes a person to
+#: mend that.
+_REFUSED: Final = 60.0
 #: Seconds that a request, and one for the metadata, may take longer than is allowed.
 _GRACE, _LONG_GRACE = 1, 5
 
@@ -111,8 +119,7 @@ class _Asking:
     ) -> None:
         self._name, self._section = name, section
         self._settings, self._clock = settings, clock
-        key = settings.private_key
-        self._signing_key = key and load_signing_key(key, settings.private_key_id)
+        self._signing_key = _signing_key(name, settings)
 
     def __call__(self) -> Timed[str]:
         now = self._clock()
@@ -120,6 +127,8 @@ class _Asking:
             answer = self._answer(now)
         except ProviderError as error:
             self._tell(error)
+            if isinstance(error, TokenRefusedError):
+                raise PausedError(str(error), _REFUSED) from None
             raise
         except Exception as error:
             # As a transport of the project's own, whose texts nobody knows.
@@ -128,7 +137,8 @@ class _Asking:
             raise ProviderError(type(error).__name__) from None
         count("clients.token_fetched")
         life = answer.expires_in or _UNKNOWN_LIFE
-        return Timed(answer.access_token, now + _RENEWED * life, now + life)
+        end = now + life - min(_REST, _SHARE * life)
+        return Timed(answer.access_token, now + _RENEWED * life, end)
 
     def _tell(self, error: ProviderError) -> None:
         if isinstance(error, TokenRefusedError):
@@ -177,7 +187,7 @@ class _Asking:
             str(settings.client_id),
             settings.auth_method,
             settings.client_secret,
-            self._signing_key or None,
+            self._signing_key,
             settings.assertion_audience or settings.issuer or endpoint,
         )
 
@@ -196,6 +206,25 @@ def find_client(name: str) -> Client:
     return _CLIENTS.named(name)
 
 
+def _signing_key(name: str, settings: ClientSettings) -> SigningKey | None:
+    """Load the key of a client; nothing of it is in what is raised, nor in a report.
+
+    Raises:
+        ImproperlyConfigured: it cannot be used.
+
+    """
+    if settings.auth_method != "private_key_jwt":
+        return None
+    try:
+        return load_signing_key(str(settings.private_key), settings.private_key_id)
+    except KeySetError as error:
+        fault = str(error)
+    # Out here, so that the report of this error shows none of the frames in there.
+    path = f"DRF_APIKIT['CLIENTS']['CREDENTIALS'][{name!r}]['PRIVATE_KEY']"
+    raise ImproperlyConfigured(f"{path} cannot be used: {fault}.")
+
+
+@sensitive_variables("members", "text")
 def _key(settings: ClientSettings) -> str:
     """Name the place of a token: whatever setting is another, so is the place.
 

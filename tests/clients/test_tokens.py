@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from drf_apikit.clients import ClientCredentials, TokenUnavailableError
 from drf_apikit.clients.tokens import Clients, find_client
+from drf_apikit.oidc.shared_value import UnobtainableError
 from drf_apikit.oidc.transport import Reply as TransportReply
 from tests.clients.conftest import NAME, World
 from tests.clients.servers import Api, Asked, Endpoint, Reply, as_json
@@ -121,10 +122,16 @@ def test_a_changed_setting_never_meets_an_old_token(
 
 @pytest.mark.compliance("RFC 6749", "5.1")
 @pytest.mark.parametrize(
-    ("told", "renewed", "ended"), [(None, 48, 60), (1000, 800, 1000), (5, 4, 5)]
+    ("told", "renewed", "ended"),
+    [(None, 48, 57), (1000, 800, 995), (5, 4, 4.75), (20, 16, 19)],
 )
 def test_how_long_a_token_lives(
-    world: World, endpoint: Endpoint, clock: Clock, told: Any, renewed: int, ended: int
+    world: World,
+    endpoint: Endpoint,
+    clock: Clock,
+    told: Any,
+    renewed: int,
+    ended: float,
 ) -> None:
     endpoint.life, process, began = told, world.process(), clock.now
     assert token_of(process) == "token-1"
@@ -137,8 +144,13 @@ def test_how_long_a_token_lives(
     clock.now = began + ended - 0.1
     assert token_of(process) == "token-1"
     settled(process)
+    # It is on its way for a moment, and so nobody has it at its very end.
+    clock.now = began + ended
+    with pytest.raises(UnobtainableError):
+        token_of(process)
+    settled(process)
     endpoint.mend()
-    clock.now = began + ended + 5
+    clock.now += 5
     assert token_of(process) == "token-2"
 
 
@@ -152,13 +164,13 @@ def test_an_outage_is_not_noticed_while_the_token_lives(
     assert credentials.access_token() == "token-1"
     endpoint.fail()
     clock.now += 80
-    for _ in range(19):
+    for _ in range(15):
         assert credentials.access_token() == "token-1"
         world.settle()
         clock.now += 1
     # One attempt in five seconds, and none of them a failure of the caller's.
-    assert endpoint.requests == 5
-    assert len(caplog.messages) == 4
+    assert endpoint.requests == 4
+    assert len(caplog.messages) == 3
     clock.now += 1
     assert reason(credentials).endswith("answered 503")
 
@@ -183,6 +195,46 @@ def test_a_refused_client_is_told_of_once(
     assert record.getMessage() == (
         "No token for 'billing': refused with invalid_client: not ***"
     )
+
+
+def test_a_refused_client_is_asked_for_again_after_a_minute(
+    world: World, endpoint: Endpoint, clock: Clock, shared: Memory
+) -> None:
+    assert shared.values == {}
+    endpoint.refuse()
+    processes, credentials = (
+        [world.process() for _ in range(2)],
+        ClientCredentials(NAME),
+    )
+    began, asked = clock.now, []
+    for second in range(0, 121, 5):
+        clock.now = began + second
+        for process in processes:
+            world.use(process)
+            with pytest.raises(TokenUnavailableError) as caught:
+                credentials.access_token()
+            settled(process)
+            assert caught.value.retry_after == 60 - second % 60
+        asked.append(endpoint.requests)
+    assert asked == [1] * 12 + [2] * 12 + [3]
+
+
+def test_a_refused_renewal_is_tried_again_after_a_minute(
+    world: World, endpoint: Endpoint, clock: Clock, shared: Memory
+) -> None:
+    assert shared.values == {}
+    endpoint.life = 1000
+    processes = [world.process() for _ in range(2)]
+    assert {token_of(process) for process in processes} == {"token-1"}
+    endpoint.refuse()
+    clock.now += 800
+    for asked in (2, 3, 4):
+        for _ in range(12):
+            for process in processes:
+                assert token_of(process) == "token-1"
+                settled(process)
+            assert endpoint.requests == asked
+            clock.now += 5
 
 
 def test_who_waits_is_told_of_a_refusal_too(world: World, endpoint: Endpoint) -> None:
