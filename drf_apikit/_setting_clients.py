@@ -117,12 +117,10 @@ def client_contradictions(
     if source is None:
         remedy = "Name the issuer, or else the token endpoint itself."
         yield "ISSUER", "is missing", remedy
-    elif not source.startswith("https://") and not settings.insecure_loopback_http:
-        yield (
-            "INSECURE_LOOPBACK_HTTP",
-            f"is False, and tokens come from {source}",
-            "Use https; or set it to True for an issuer on this very machine.",
-        )
+    else:
+        allowed = settings.insecure_loopback_http
+        told = "tokens come from"
+        yield from kinds.plain_http(source, told, "an issuer", allowed=allowed)
     if settings.client_id is None:
         yield "CLIENT_ID", "is missing", "Give the name of this client at the issuer."
     if settings.auth_method == _KEY and settings.private_key is None:

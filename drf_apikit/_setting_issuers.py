@@ -168,13 +168,10 @@ def contradictions(
             f"Set {wanted}, or a token for another API would do here.",
         )
     source = settings.jwks_uri or issuer
-    allowed = settings.insecure_loopback_http or source.startswith("https://")
-    if settings.jwks is None and not allowed:
-        yield (
-            "INSECURE_LOOPBACK_HTTP",
-            f"is False, and the keys come from {source}",
-            "Use https; or set it to True for an issuer on this very machine.",
-        )
+    if settings.jwks is None:
+        allowed = settings.insecure_loopback_http
+        told = "the keys come from"
+        yield from kinds.plain_http(source, told, "an issuer", allowed=allowed)
     if settings.clients is not None and not profile.clients:
         wrong = f"refuses everybody with TOKEN_PROFILE {profile.name!r}"
         yield "CLIENTS", wrong, "Its tokens name no client: remove it."

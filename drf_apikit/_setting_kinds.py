@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+import ipaddress
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import field
 from typing import Any
+from urllib.parse import urlsplit
 
 from drf_apikit.jose import KeySet, KeySetError, parse_key_set
 
@@ -21,6 +23,7 @@ __all__ = [
     "mapping",
     "model_labels",
     "optional",
+    "plain_http",
     "private_key",
     "proxies",
     "secret_keys",
@@ -230,6 +233,33 @@ def optional(kind: Kind) -> Kind:
             raise ValueError(f"None, or {error}") from None
 
     return parse
+
+
+def plain_http(
+    url: str, told: str, who: str, *, allowed: bool
+) -> Iterator[tuple[str, str, str]]:
+    """Find plain HTTP that is not allowed, or leads to another machine.
+
+    `told` says what the URL is, `who` is asked there. Gives what contradictions are.
+    """
+    if url.startswith("https://"):
+        return
+    setting = "INSECURE_LOOPBACK_HTTP"
+    if not allowed:
+        remedy = f"Use https; or set it to True for {who} on this very machine."
+        yield setting, f"is False, and {told} {url}", remedy
+    elif not _is_loopback(url):
+        wrong = f"is True, and {told} {url}, which is not this very machine"
+        yield setting, wrong, "Use https; or localhost, 127.0.0.1 or [::1]."
+
+
+def _is_loopback(url: str) -> bool:
+    """Judge as those do who ask there; a name may lead to anywhere."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _usable(item: object, allowed: Collection[str] | None) -> bool:

@@ -87,16 +87,11 @@ class LoginSettings(UserMapping):
 
 def login_contradictions(settings: LoginSettings) -> Iterator[tuple[str, str, str]]:
     """Find settings that do not go together: the key, what is wrong, the remedy."""
-    issuer = settings.issuer
-    if (
-        issuer is not None
-        and not issuer.startswith("https://")
-        and not settings.insecure_loopback_http
-    ):
-        yield (
-            "INSECURE_LOOPBACK_HTTP",
-            f"is False, and the issuer is {issuer}",
-            "Use https; or set it to True for a provider on this very machine.",
+    if settings.issuer is not None:
+        allowed = settings.insecure_loopback_http
+        told = "the issuer is"
+        yield from kinds.plain_http(
+            settings.issuer, told, "a provider", allowed=allowed
         )
     if settings.client_auth_method == "private_key_jwt" and not settings.private_key:
         remedy = "Give the private key whose public half the provider has."

@@ -23,6 +23,16 @@ PRIVATE = "a-secret-that-must-not-be-shown"
 JWKS = InMemoryIssuer().jwks
 CREDENTIALS_PATH = "DRF_APIKIT['CLIENTS']['CREDENTIALS']"
 ISSUERS_PATH = "DRF_APIKIT['AUTHENTICATION']['ISSUERS']"
+#: Issuers over plain HTTP, and whether they are on another machine.
+LOOPBACK = {
+    "http://localhost:8001": False,
+    "http://127.0.0.2": False,
+    "http://[::1]:8001/realm": False,
+    "http://id.internal": True,
+    "http://10.0.0.1:8001": True,
+    "http://localhost.id.example": True,
+    "http://[::1": True,
+}
 #: 32 octets in URL-safe base64, with characters that the other alphabet has not.
 KEY = "__________________________________________8="
 KEY_IN_BYTES = b"A" * 43 + b"="
@@ -425,6 +435,19 @@ def test_a_bad_value_of_a_client_is_a_fault(name: str, raw: Any) -> None:
             ["INSECURE_LOOPBACK_HTTP"],
             id="http-endpoint",
         ),
+        *(
+            pytest.param(
+                {
+                    "ISSUER": issuer,
+                    "CLIENT_ID": "a",
+                    "CLIENT_SECRET": "b",
+                    "INSECURE_LOOPBACK_HTTP": True,
+                },
+                ["INSECURE_LOOPBACK_HTTP"] if faulty else [],
+                id=issuer,
+            )
+            for issuer, faulty in LOOPBACK.items()
+        ),
         pytest.param(
             {
                 "TOKEN_ENDPOINT": "http://localhost/token",
@@ -459,6 +482,14 @@ def test_settings_of_a_client_that_do_not_go_together_are_faults(
             {"ISSUER": "http://localhost", "INSECURE_LOOPBACK_HTTP": True},
             [],
             id="http-for-development",
+        ),
+        *(
+            pytest.param(
+                {"ISSUER": issuer, "INSECURE_LOOPBACK_HTTP": True},
+                ["INSECURE_LOOPBACK_HTTP"] if faulty else [],
+                id=issuer,
+            )
+            for issuer, faulty in LOOPBACK.items()
         ),
         pytest.param(
             {"ISSUER": ISSUER, "CLIENT_AUTH_METHOD": "private_key_jwt"},
@@ -720,6 +751,10 @@ def test_an_issuer_is_a_url_without_query_and_fragment(issuer: Any) -> None:
             {"INSECURE_LOOPBACK_HTTP": True},
             False,
             id="allowed",
+        ),
+        *(
+            pytest.param(issuer, {"INSECURE_LOOPBACK_HTTP": True}, faulty, id=issuer)
+            for issuer, faulty in LOOPBACK.items()
         ),
         pytest.param("http://id.example", {"JWKS": JWKS}, False, id="given-keys"),
         pytest.param(
