@@ -19,7 +19,6 @@ from django.core.cache import DEFAULT_CACHE_ALIAS, caches
 
 from drf_apikit.clients import ClientCredentials, TokenUnavailableError
 from drf_apikit.clients.tokens import find_client
-from drf_apikit.oidc import sharing
 from drf_apikit.oidc.transport import Reply, send
 
 __all__ = ["NAME", "PID", "PLACE", "send_with_pid"]
@@ -80,10 +79,8 @@ def serve(path: str) -> None:
 def main(path: str, count: int) -> int:
     """Fork the workers, and wait for them."""
     settings.configure(**json.loads(sys.stdin.read()))
-    # How busy the machine is, is not judged.
-    vars(sharing)["_PATIENCE"] = _SECONDS
-    # What takes long to be imported is by now, as in a server that loads a project
-    # before it forks.
+    # As in a server that loads a project before it forks. The library of the cache is
+    # loaded by each worker all the same, at the same time as by all the others.
     find_client(NAME)
     _ = caches[DEFAULT_CACHE_ALIAS]
     children = []

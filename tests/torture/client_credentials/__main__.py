@@ -25,8 +25,8 @@ __all__ = ["PHASES", "run"]
 
 #: Parts of a life at which all call.
 STEPS: Final = 4
-#: Seconds after which a failure is told no more, and between two looks.
-PAUSE, GLANCE = LOCK + 1, 1
+#: Seconds after which a refusal is told no more, and between two looks.
+PAUSE, GLANCE = 61, 1
 #: Seconds between two tokens that a refusal has made us fetch.
 FORCED: Final = 30
 

@@ -29,7 +29,7 @@ RENEWED: Final = 800
 LOCK: Final = 31
 #: Tokens of a run.
 MOST: Final = 100_000
-REDIS: Final = "django_redis.cache.RedisCache"
+REDIS: Final = "django.core.cache.backends.redis.RedisCache"
 DUMMY: Final = "django.core.cache.backends.dummy.DummyCache"
 ROOT: Final = Path(__file__).resolve().parents[3]
 #: Seconds after which the run gives up.
