@@ -30,6 +30,7 @@ PAGE: Final = (ROOT / "docs/how-to/call-other-services.md").read_text("utf-8")
 BLOCK: Final = re.compile(r"<!-- test: (\w+) -->\n```python\n(.*?)```", re.DOTALL)
 BLOCKS: Final = {found[1]: found[2] for found in BLOCK.finditer(PAGE)}
 COMMAND: Final = re.compile(r"^\$ (openssl .*)$", re.MULTILINE)
+TRIAL: Final = re.compile(r"^\$ python manage\.py (shell .*)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -153,3 +154,20 @@ def test_a_key(
     assert "d" not in document["keys"][0]
     assertion = endpoint.asked[-1].form["client_assertion"]
     assert jwt.get_unverified_header(assertion)["kid"] == key.kid
+
+
+def test_trying_it_says_nothing_where_all_is_well(
+    here: Callable[[str], str], endpoint: Endpoint, folder: Path
+) -> None:
+    names = 'SECRET_KEY = "x"\nINSTALLED_APPS = ["django.contrib.contenttypes"]\n'
+    (folder / "settings_of_the_guide.py").write_text(here("settings") + names, "utf-8")
+    (words,) = TRIAL.findall(PAGE)
+    command = [sys.executable, "-m", "django", *shlex.split(words)]
+    found = subprocess.run(
+        [*command, "--settings=settings_of_the_guide", f"--pythonpath={folder}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (found.stdout, found.stderr) == ("", "")
+    assert endpoint.given == 1
