@@ -14,6 +14,7 @@ from django.db import connection
 from django_redis import get_redis_connection
 from jsonschema import Draft202012Validator
 
+from drf_apikit.doctor import caches
 from drf_apikit.doctor.registry import PROBES
 from drf_apikit.doctor.report import SCHEMA
 from drf_apikit.doctor.running import GENERAL
@@ -60,9 +61,12 @@ def told(*arguments: str) -> tuple[dict[str, Any], str]:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("redis_cache")
-def test_a_project_without_a_risk_passes(database: str) -> None:
+def test_a_project_without_a_risk_passes(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = connection.introspection.table_names()
     # To see a key expire takes its time, whatever the database is.
+    monkeypatch.setattr(caches, "_LIFE", 0.5)
     skipped = [] if database == "sqlite" else ["caches"]
     skip = [f"--skip={name}" for name in skipped]
     document, error = told("--timeout", "60", *skip)
