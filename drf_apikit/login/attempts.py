@@ -49,7 +49,7 @@ def remember(session: SessionBase, state: str, attempt: Attempt) -> None:
         "silent": attempt.silent,
         "added_on": time.time(),
     }
-    limit = max(1, getattr(django_settings, "OIDC_MAX_STATES", 50))
+    limit = getattr(django_settings, "OIDC_MAX_STATES", None) or 50
 
     def add(items: MutableMapping[str, Any]) -> None:
         states = {**_entries(items), state: entry}

@@ -128,13 +128,13 @@ def _endpoint(client: Registration) -> str:
 
 
 def _random(setting: str) -> str:
-    size = getattr(django_settings, setting, 32)
+    size = getattr(django_settings, setting, None) or 32
     return get_random_string(min(max(size, _SHORTEST), _LONGEST))
 
 
 def _code_verifier() -> str:
     shortest, longest = _VERIFIER
-    size = getattr(django_settings, "OIDC_PKCE_CODE_VERIFIER_SIZE", 64)
+    size = getattr(django_settings, "OIDC_PKCE_CODE_VERIFIER_SIZE", None) or 64
     return get_random_string(min(max(size, shortest), longest))
 
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.counters import count
+from drf_apikit.login.attempts import open_attempts, reopen
 from drf_apikit.signals import session_ended
 
 __all__ = ["Ending", "end_session", "go_on_as_nobody"]
@@ -41,12 +42,13 @@ class Ending(StrEnum):
 
 
 def end_session(request: HttpRequest, reason: Ending, detail: str = "") -> None:
-    """Log out; the request goes on as nobody's."""
-    user = request.user
+    """Log out; the request goes on as nobody's, and other tabs may still come back."""
+    user, attempts = request.user, open_attempts(request.session)
     logger.info("A session has ended: %s (%s)", reason.value, detail)
     count("login.session_ended", reason=reason.value)
     issuer = apikit_settings.login.issuer
     auth.logout(request)
+    reopen(request.session, attempts)
     # Django 5.2 leaves async views with whom they have asked for before.
     go_on_as_nobody(request)
     session_ended.send_robust(

@@ -49,6 +49,12 @@ _REFUSED: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
 }
 
 
+_NUMBERS: Final = (
+    *("OIDC_STATE_SIZE", "OIDC_NONCE_SIZE", "OIDC_PKCE_CODE_VERIFIER_SIZE"),
+    *("OIDC_MAX_STATES", "OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """What the provider and this project agree on.
@@ -125,9 +131,22 @@ def faults() -> Iterator[tuple[str, str, str]]:
     for name, (harmless, remedy) in _REFUSED.items():
         if _read(name) not in harmless:
             yield name, "is not obeyed", remedy
+    yield from _faults_of_numbers()
     yield from _faults_of_the_proof()
     yield from _faults_of_the_request()
     yield from _faults_of_the_connection()
+
+
+def _faults_of_numbers() -> Iterator[tuple[str, str, str]]:
+    for name in _NUMBERS:
+        value = _read(name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (whole and value > 0):
+            yield name, f"is {value!r}", "It must be a whole number above 0."
+    extra = _read("OIDC_AUTH_REQUEST_EXTRA_PARAMS")
+    if extra is not None and not isinstance(extra, Mapping):
+        remedy = "It must be a dict from names of parameters to their values."
+        yield "OIDC_AUTH_REQUEST_EXTRA_PARAMS", f"is {extra!r}", remedy
 
 
 def _faults_of_the_proof() -> Iterator[tuple[str, str, str]]:

@@ -18,7 +18,7 @@ from django.views.generic import View
 from mozilla_django_oidc import views as mozilla
 
 from drf_apikit.counters import count
-from drf_apikit.login.attempts import Attempt, open_attempts, reopen, take
+from drf_apikit.login.attempts import Attempt, take
 from drf_apikit.login.authorization import authorization_url
 from drf_apikit.login.authorization_response import (
     authorization_response,
@@ -62,7 +62,7 @@ class OIDCAuthenticationRequestView(Entrance, mozilla.OIDCAuthenticationRequestV
     def get(self, request: HttpRequest) -> HttpResponseBase:
         """Redirect to the provider."""
         next_url = wanted_url(request, self.redirect_field_name)
-        extra = self.get_extra_params(request)
+        extra = self.get_extra_params(request) or {}
         try:
             url = authorization_url(request, extra, next_url=next_url)
         except LoginError as error:
@@ -205,11 +205,9 @@ def _is_session_of(request: HttpRequest, user: Any) -> bool:
 
 
 def _end(request: HttpRequest, ending: Ending, detail: str = "") -> None:
-    """End a session; other tabs may come back to what follows it."""
-    attempts = open_attempts(request.session)
+    """End a session, if another tab has not done so."""
     if request.user.is_authenticated:
         end_session(request, ending, detail)
-        reopen(request.session, attempts)
 
 
 def _leave_cookie(request: HttpRequest) -> None:

@@ -107,15 +107,15 @@ def test_it_takes_an_hour_at_the_most(session: SessionStore, clock: Clock) -> No
     assert refused(session, "t") is Reason.STATE_UNKNOWN
 
 
-@pytest.mark.parametrize(("setting", "kept"), [(3, 3), (0, 1)])
+@pytest.mark.parametrize(("setting", "kept"), [(3, 3), (1, 1), (None, 50)])
 def test_the_oldest_is_forgotten(
-    session: SessionStore, clock: Clock, settings: Any, setting: int, kept: int
+    session: SessionStore, clock: Clock, settings: Any, setting: int | None, kept: int
 ) -> None:
     settings.OIDC_MAX_STATES = setting
-    for number in range(5):
+    for number in range(60):
         clock.now += 1
         remember(session, str(number), attempt())
-    assert list(session[STATES]) == ["4", "3", "2"][:kept]
+    assert list(session[STATES]) == [str(59 - number) for number in range(kept)]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,9 @@ def test_neither_the_secret_nor_a_proxy_is_shown() -> None:
         ("OIDC_TIMEOUT", 7.5, "timeout", 7.5),
         ("OIDC_TIMEOUT", (2, 3), "timeout", 5),
         ("OIDC_TIMEOUT", None, "timeout", 4),
+        # As if they were not set.
+        ("OIDC_MAX_STATES", None, "use_pkce", True),
+        ("OIDC_AUTH_REQUEST_EXTRA_PARAMS", None, "use_pkce", True),
         ("OIDC_PROXY", {"https": "http://p"}, "proxies", {"https": "http://p"}),
         ("OIDC_TOKEN_USE_BASIC_AUTH", True, "use_basic_auth", True),
         ("OIDC_TOKEN_USE_BASIC_AUTH", False, "use_basic_auth", False),
@@ -109,6 +112,12 @@ def test_settings_of_mozilla_django_oidc_are_read(
         ("OIDC_TIMEOUT", "soon", "OIDC_TIMEOUT is 'soon'"),
         ("OIDC_TIMEOUT", (1, None), "OIDC_TIMEOUT is"),
         ("OIDC_PROXY", "http://proxy", "OIDC_PROXY is no dict"),
+        ("OIDC_STATE_SIZE", "32", "OIDC_STATE_SIZE is '32'. It must be a whole number"),
+        ("OIDC_NONCE_SIZE", 0, "a whole number above 0"),
+        ("OIDC_PKCE_CODE_VERIFIER_SIZE", True, "a whole number above 0"),
+        ("OIDC_MAX_STATES", -1, "a whole number above 0"),
+        ("OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS", 900.5, "a whole number above 0"),
+        ("OIDC_AUTH_REQUEST_EXTRA_PARAMS", [("a", 1)], "a dict from names"),
         *(
             (setting, f"http://id.example/{member}", "or use https")
             for setting, member in ENDPOINTS.items()
