@@ -7,6 +7,7 @@ import pytest
 
 from drf_apikit.login.endings import Ending
 from drf_apikit.signals import session_ended
+from tests.login.answers import as_refusal
 from tests.login.provider import Provider
 from tests.login.website import Browser, open_website
 
@@ -57,6 +58,24 @@ def test_each_of_several_tabs_comes_back_to_where_it_was(
     unrenewable.provider.subject = "alice"
     assert unrenewable.finish(begun)["Location"] == "/who/?login"
     assert unrenewable.who() == "alice@example.com"
+
+
+def test_a_login_goes_on_when_another_request_has_ended_the_session(
+    provider: Provider,
+    login_settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    endings: list[Ending],
+) -> None:
+    browser = open_website(provider, login_settings, monkeypatch)
+    browser.log_in()
+    begun = browser.answer_of(browser.begin(next="/who/?login"))
+    browser.clock.now += LIFE
+    browser.provider.answers["/token"] = as_refusal(400, "invalid_grant")
+    assert browser.who() == "nobody"
+    assert endings == [Ending.REFUSED]
+    del browser.provider.answers["/token"]
+    assert browser.finish(begun)["Location"] == "/who/?login"
+    assert browser.who() == "alice@example.com"
 
 
 def test_what_nobody_waits_for_any_more_leaves_with_the_session(
