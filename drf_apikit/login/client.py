@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
+from drf_apikit.conf import LoginSettings
+from drf_apikit.jose import KeySetError
 from drf_apikit.jose.signing import SigningKey, load_signing_key
 from drf_apikit.login.registration import Registration, registration
 from drf_apikit.oidc.client_authentication import ClientAuthentication
@@ -21,6 +24,7 @@ from drf_apikit.oidc.token_endpoint import (
 
 __all__ = ["id_token_verifier", "metadata", "revoke_token", "token_request"]
 
+_KEY: Final = "private_key_jwt"
 #: Those with a secret, the best first (RFC 6749 section 2.3.1).
 _WITH_SECRET: Final = ("client_secret_basic", "client_secret_post")
 
@@ -83,11 +87,12 @@ def id_token_verifier(client: Registration) -> IdTokenVerifier:
 
 def _authentication(client: Registration) -> ClientAuthentication:
     settings = client.settings
+    method = settings.client_auth_method or _method(client)
     return ClientAuthentication(
         client.client_id,
-        settings.client_auth_method or _method(client),
+        method,
         client.client_secret,
-        _signing_key(settings.private_key, settings.private_key_id),
+        _signing_key(settings) if method == _KEY else None,
         settings.assertion_audience or client.issuer,
     )
 
@@ -95,7 +100,7 @@ def _authentication(client: Registration) -> ClientAuthentication:
 def _method(client: Registration) -> str:
     """Choose what the project has the means for, as the provider can take it."""
     if client.client_secret is None:
-        return "none" if client.settings.private_key is None else "private_key_jwt"
+        return "none" if client.settings.private_key is None else _KEY
     if client.use_basic_auth is not None:
         return _WITH_SECRET[0 if client.use_basic_auth else 1]
     try:
@@ -105,9 +110,24 @@ def _method(client: Registration) -> str:
     return next((each for each in _WITH_SECRET if each in known), _WITH_SECRET[0])
 
 
+def _signing_key(settings: LoginSettings) -> SigningKey:
+    """Load the key.
+
+    Raises:
+        ImproperlyConfigured: it cannot be used.
+
+    """
+    try:
+        return _loaded(str(settings.private_key), settings.private_key_id)
+    except KeySetError as error:
+        told = str(error)
+    raise ImproperlyConfigured(f"DRF_APIKIT['LOGIN']['PRIVATE_KEY']: {told}.")
+
+
 @lru_cache(maxsize=4)
-def _signing_key(pem: str | None, kid: str | None) -> SigningKey | None:
-    return None if pem is None else load_signing_key(pem, kid)
+@sensitive_variables()
+def _loaded(pem: str, kid: str | None) -> SigningKey:
+    return load_signing_key(pem, kid)
 
 
 def _options(client: Registration) -> dict[str, Any]:

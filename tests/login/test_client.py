@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import ExceptionReporter
 
 from drf_apikit.login.client import revoke_token, token_request
@@ -137,3 +138,24 @@ def test_a_report_of_a_fault_shows_no_token(call: str) -> None:
     assert call in report
     assert ODD["refresh_token"] not in report
     assert CLIENT_SECRET not in report
+
+
+#: Not in the lines of code that a report shows.
+DER = "QUJD" * 8
+UNUSABLE = f"-----BEGIN PRIVATE KEY-----\n{DER}\n-----END PRIVATE KEY-----"
+
+
+def test_a_key_that_cannot_be_used_is_a_fault_of_the_settings(
+    provider: Provider, login_settings: Any
+) -> None:
+    option(login_settings, PRIVATE_KEY=UNUSABLE)
+    assert way(provider) == "client_secret_basic"
+    option(login_settings, CLIENT_AUTH_METHOD="private_key_jwt")
+    try:
+        token_request(registration(), FORM)
+    except ImproperlyConfigured as error:
+        report = ExceptionReporter(None, *sys.exc_info()).get_traceback_html()
+        told = str(error)
+    assert "_signing_key" in report
+    assert told.startswith("DRF_APIKIT['LOGIN']['PRIVATE_KEY']: no private key in PEM")
+    assert DER not in report
