@@ -34,19 +34,19 @@ class Rules(Protocol):
         ...
 
 
-R_co = TypeVar("R_co", bound=Rules, covariant=True)
+R = TypeVar("R", bound=Rules)
 
 
 @dataclass(frozen=True, slots=True)
-class Policy(Generic[R_co]):
+class Policy(Generic[R]):
     """What tokens of one kind of one issuer must be like."""
 
-    claims: R_co
+    claims: R
     algorithms: frozenset[str]
 
 
 def verify(
-    token: CompactToken, keys: KeySet, policy: Policy[Rules], now: float
+    token: CompactToken, keys: KeySet, policy: Policy[R], now: float
 ) -> Mapping[str, Any]:
     """Verify a token and return its claims.
 
@@ -68,7 +68,7 @@ def verify(
 
 
 def _check_header(
-    header: Mapping[str, Any], policy: Policy[Rules]
+    header: Mapping[str, Any], policy: Policy[R]
 ) -> tuple[str, str | None]:
     for member in _REFUSED_MEMBERS:
         if member in header:
