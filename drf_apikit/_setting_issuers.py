@@ -55,6 +55,13 @@ class IssuerSettings(UserMapping):
         "Where the keys are. None: what the issuer's discovery document says.",
         default=None,
     )
+    key_source: str | None = setting(
+        kinds.optional(kinds.dotted_path),
+        "A function that returns where the keys are, rather than a URL: an object with"
+        " `keys()` and `refreshed(kid)`, as `drf_apikit.tokens.keyring.local_keys` does"
+        " for tokens of this project.",
+        default=None,
+    )
     leeway: int = setting(
         kinds.integer(0, 300), "Seconds by which clocks may differ.", default=30
     )
@@ -168,13 +175,16 @@ def contradictions(
             f"Set {wanted}, or a token for another API would do here.",
         )
     source = settings.jwks_uri or issuer
-    if settings.jwks is None:
+    if settings.jwks is None and settings.key_source is None:
         allowed = settings.insecure_loopback_http
         told = "the keys come from"
         yield from kinds.plain_http(source, told, "an issuer", allowed=allowed)
     if settings.clients is not None and not profile.clients:
         wrong = f"refuses everybody with TOKEN_PROFILE {profile.name!r}"
         yield "CLIENTS", wrong, "Its tokens name no client: remove it."
+    if settings.key_source and (settings.jwks or settings.jwks_uri):
+        remedy = "Say once where the keys are."
+        yield "KEY_SOURCE", "is set, and so is JWKS or JWKS_URI", remedy
     yield from _idle(settings)
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +47,8 @@ _PEM = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")
 #: It may have a name and a password, and nothing after the host.
 _PROXY = re.compile(r"(?:https?|socks5h?)://(?:[^\s\\/?#@]+@)?[^\s\\/?#@]+/?")
 
+#: Of keys and clients of our own.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
 _LABEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", re.ASCII)
 
 
@@ -177,6 +180,30 @@ def private_key(value: Any) -> str:
     remedy = "a private key in PEM form"
     if not isinstance(value, str) or not _PEM.search(value):
         raise ValueError(remedy)
+    return value
+
+
+def moment(value: Any) -> datetime:
+    """Accept a moment with its time zone, as text in ISO 8601 or as a `datetime`."""
+    remedy = "a moment with its time zone, such as '2026-12-01T00:00:00Z'"
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(remedy) from None
+    if not isinstance(found, datetime) or found.utcoffset() is None:
+        raise ValueError(remedy)
+    return found
+
+
+def name(value: Any) -> str:
+    """Accept a name of our own for what others name by it too: a key, a client.
+
+    It begins with a letter, so that it is no primary key that is a number.
+    """
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(
+            "names: up to 100 of the letters, digits, '.', '_' and '-', a letter first"
+        )
     return value
 
 

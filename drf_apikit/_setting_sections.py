@@ -9,6 +9,11 @@ from drf_apikit._setting_clients import ClientSettings, ClientsSettings
 from drf_apikit._setting_issuers import AuthenticationSettings, IssuerSettings
 from drf_apikit._setting_kinds import setting
 from drf_apikit._setting_login import LoginSettings
+from drf_apikit._setting_tokens import (
+    SigningKeySettings,
+    TokenClientSettings,
+    TokensSettings,
+)
 
 __all__ = [
     "SECTIONS",
@@ -22,6 +27,9 @@ __all__ = [
     "MetricsSettings",
     "PaginationSettings",
     "ProblemsSettings",
+    "SigningKeySettings",
+    "TokenClientSettings",
+    "TokensSettings",
 ]
 
 _DAY = 24 * 60 * 60
@@ -271,5 +279,6 @@ SECTIONS: Mapping[str, type] = {
     "AUTHENTICATION": AuthenticationSettings,
     "LOGIN": LoginSettings,
     "CLIENTS": ClientsSettings,
+    "TOKENS": TokensSettings,
     "METRICS": MetricsSettings,
 }

@@ -41,6 +41,14 @@ from drf_apikit._setting_sections import (
     MetricsSettings,
     PaginationSettings,
     ProblemsSettings,
+    SigningKeySettings,
+    TokenClientSettings,
+    TokensSettings,
+)
+from drf_apikit._setting_tokens import (
+    signing_key_contradictions,
+    token_client_contradictions,
+    tokens_contradictions,
 )
 
 __all__ = [
@@ -57,6 +65,9 @@ __all__ = [
     "MetricsSettings",
     "PaginationSettings",
     "ProblemsSettings",
+    "SigningKeySettings",
+    "TokenClientSettings",
+    "TokensSettings",
     "apikit_settings",
     "load",
 ]
@@ -78,9 +89,27 @@ _HIDDEN = _Hidden()
 #: Gives the keys that do not go together, what is wrong, and the remedy.
 _Judge = Callable[[str, Any], Iterable[tuple[str, str, str]]]
 #: Settings that are dicts of sections: of which, what their names are, who judges.
-_NESTED: Mapping[str, tuple[type, kinds.Kind, _Judge]] = {
-    "issuers": (IssuerSettings, kinds.issuer, contradictions),
-    "credentials": (ClientSettings, kinds.text("names"), client_contradictions),
+_NESTED: Mapping[tuple[type, str], tuple[type, kinds.Kind, _Judge]] = {
+    (AuthenticationSettings, "issuers"): (
+        IssuerSettings,
+        kinds.issuer,
+        contradictions,
+    ),
+    (ClientsSettings, "credentials"): (
+        ClientSettings,
+        kinds.text("names"),
+        client_contradictions,
+    ),
+    (TokensSettings, "keys"): (
+        SigningKeySettings,
+        kinds.name,
+        signing_key_contradictions,
+    ),
+    (TokensSettings, "clients"): (
+        TokenClientSettings,
+        kinds.name,
+        token_client_contradictions,
+    ),
 }
 
 T = TypeVar("T")
@@ -138,6 +167,11 @@ class ApikitSettings:
         return self._read(ClientsSettings)
 
     @property
+    def tokens(self) -> TokensSettings:
+        """Section `TOKENS`."""
+        return self._read(TokensSettings)
+
+    @property
     def metrics(self) -> MetricsSettings:
         """Section `METRICS`."""
         return self._read(MetricsSettings)
@@ -169,6 +203,8 @@ class ApikitSettings:
             section, faults = _parse_section(SECTIONS[name], values, path)
             if isinstance(section, LoginSettings):
                 faults += _told(login_contradictions(section), path)
+            if isinstance(section, TokensSettings):
+                faults += _told(tokens_contradictions(section), path)
             # Of two threads both go on with what the first one has: others compare
             # these objects by identity.
             parsed.setdefault(name, (section, faults))
@@ -206,22 +242,22 @@ def _parse_section(section: Any, raw: object, path: str) -> tuple[Any, list[Faul
     for key, field in fields.items():
         if key in raw:
             values[field.name], found = _parse_value(
-                field, raw[key], f"{path}[{key!r}]"
+                section, field, raw[key], f"{path}[{key!r}]"
             )
             faults += found
     return (None if faults else section(**values)), faults
 
 
 def _parse_value(
-    field: dataclasses.Field[Any], raw: object, path: str
+    section: type, field: dataclasses.Field[Any], raw: object, path: str
 ) -> tuple[Any, list[Fault]]:
     try:
         value = field.metadata["kind"](raw)
     except ValueError as error:
         shown = _HIDDEN if field.metadata["secret"] else raw
         return None, [_bad_value(path, shown, str(error))]
-    if field.name in _NESTED:
-        return _parse_entries(value, *_NESTED[field.name], path)
+    if (section, field.name) in _NESTED:
+        return _parse_entries(value, *_NESTED[section, field.name], path)
     return value, []
 
 

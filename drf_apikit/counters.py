@@ -131,6 +131,24 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
             "A session was ended, since the provider does not vouch for it any more.",
             reason="a value of `drf_apikit.login.Ending`",
         ),
+        "tokens.issued": _event(
+            "An access token was made, with a login or a refresh.",
+            by="`login` or `refresh`",
+        ),
+        "tokens.refresh_refused": _event(
+            "A refresh token was refused.",
+            reason="a value of `drf_apikit.tokens.sessions.Refusal`",
+        ),
+        "tokens.session_ended": _event(
+            "A session of refresh tokens has ended.",
+            reason="a value of `drf_apikit.tokens.sessions.Ending`",
+        ),
+        "tokens.key_rotated": _event(
+            "A key that signs was added or taken away.",
+        ),
+        "tokens.purged": _event(
+            "A batch of sessions that are over was deleted.",
+        ),
         "clients.token_fetched": _event(
             "A token for calls to another service was fetched.",
         ),

@@ -38,6 +38,10 @@ __all__ = [
     "PreconditionFailed",
     "PreconditionRequired",
     "Problem",
+    "RefreshTokenRefused",
+    "RefreshTokenUsed",
+    "TokenTooLarge",
+    "TokensUnavailable",
 ]
 
 
@@ -203,3 +207,27 @@ class AuthenticationUnavailable(Problem):
     """503: the token cannot be judged, since no keys can be had."""
 
     problem_type = problem_types.AUTHENTICATION_UNAVAILABLE
+
+
+class RefreshTokenRefused(Problem, AuthenticationFailed):
+    """401: a refresh token that is no good, or no more (RFC 6749 section 5.2)."""
+
+    problem_type = problem_types.REFRESH_TOKEN_REFUSED
+
+
+class RefreshTokenUsed(Problem):
+    """409: a refresh token that another request has just used."""
+
+    problem_type = problem_types.REFRESH_TOKEN_USED
+
+
+class TokensUnavailable(Problem):
+    """503: there is no key to sign with, or the database cannot be asked."""
+
+    problem_type = problem_types.TOKENS_UNAVAILABLE
+
+
+class TokenTooLarge(Problem):
+    """500: the claims of an access token are more than `MAX_SIZE` allows."""
+
+    problem_type = problem_types.TOKEN_TOO_LARGE

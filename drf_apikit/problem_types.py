@@ -228,6 +228,32 @@ AUTHENTICATION_UNAVAILABLE = ProblemType(
     _("The issuer's keys cannot be had right now. The token was not judged."),
     headers={"Retry-After": _("Seconds to wait.")},
 )
+REFRESH_TOKEN_REFUSED = ProblemType(
+    "refresh-token-refused",
+    _("Refresh token refused"),
+    401,
+    _("The refresh token is unknown or expired, or its session has ended. Log in."),
+    headers={"WWW-Authenticate": _("Which credentials are accepted.")},
+)
+REFRESH_TOKEN_USED = ProblemType(
+    "refresh-token-used",
+    _("Refresh token just used"),
+    409,
+    _("Another request has just used this refresh token. Go on with what it got."),
+)
+TOKENS_UNAVAILABLE = ProblemType(
+    "tokens-unavailable",
+    _("Tokens are unavailable"),
+    503,
+    _("No token can be given out or renewed right now. Nothing was changed."),
+    headers={"Retry-After": _("Seconds to wait.")},
+)
+TOKEN_TOO_LARGE = ProblemType(
+    "token-too-large",
+    _("Token too large"),
+    500,
+    _("An access token would be larger than this service allows."),
+)
 LOGIN_FAILED = ProblemType(
     "login-failed",
     _("Login failed"),

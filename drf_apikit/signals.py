@@ -12,10 +12,13 @@ __all__ = [
     "keys_refreshed",
     "login_failed",
     "login_succeeded",
+    "refresh_token_reused",
     "session_ended",
     "session_renewed",
+    "signing_key_rotated",
     "token_accepted",
     "token_rejected",
+    "token_session_ended",
     "validator_found_stale",
 ]
 
@@ -61,6 +64,18 @@ session_renewed = Signal()
 #: The provider does not vouch for a session any more, or could not be asked for too
 #: long. Arguments: `request`, `user`, `issuer`, `reason` (`drf_apikit.login.Ending`).
 session_ended = Signal()
+
+#: A refresh token came again after it had been used: somebody has a copy. Its session
+#: was ended. Arguments: `session` (the `TokenSession`). Sent after the commit.
+refresh_token_reused = Signal()
+
+#: `apikit_keys`, or the schedule, has changed the keys that sign. Arguments: `added`,
+#: `retired` (tuples of key ids).
+signing_key_rotated = Signal()
+
+#: A session of refresh tokens has ended. Arguments: `session` (the `TokenSession`),
+#: `reason` (`drf_apikit.tokens.sessions.Ending`). Sent after the commit.
+token_session_ended = Signal()
 
 #: An access token was good, and somebody's. Arguments: `request`, `token` (the
 #: `AccessToken`: verified claims, never the text).

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateTimeField, Expression, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from drf_apikit.contention import is_contention
 from drf_apikit.counters import count
-from drf_apikit.idempotency.claims import ContentionError, moment
+from drf_apikit.database_clock import DatabaseNow
+from drf_apikit.idempotency.claims import ContentionError
 from drf_apikit.idempotency.claims.deletion import delete, delete_expired
 from drf_apikit.models import IdempotencyRecord
 
@@ -24,20 +25,8 @@ _TRIES: Final = 5
 Rows = QuerySet[IdempotencyRecord]
 
 
-class _Now(Expression):
-    """The clock of the database."""
-
-    output_field = DateTimeField()
-
-    def as_sql(
-        self, _compiler: Any, connection: BaseDatabaseWrapper
-    ) -> tuple[str, tuple[str | int, ...]]:
-        """Write it as claims do."""
-        return moment(connection), ()
-
-
 #: Of records whose keys can be used anew.
-EXPIRED: Final = Q(expires_at__lte=_Now())
+EXPIRED: Final = Q(expires_at__lte=DatabaseNow())
 
 
 def purge(

@@ -23,11 +23,11 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.request import Request
 
+from drf_apikit.database_clock import moment
 from drf_apikit.idempotency.claims import (
     Claim,
     ContentionError,
     claimed,
-    moment,
     rows,
     store,
 )

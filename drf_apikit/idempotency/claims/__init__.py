@@ -26,7 +26,6 @@ from drf_apikit.idempotency.claims.rows import (
     ContentionError,
     Kept,
     complete,
-    moment,
 )
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "Kept",
     "UnavailableError",
     "claimed",
-    "moment",
     "store",
 ]
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 from django.db import OperationalError, connections, transaction
 
 from drf_apikit.contention import is_contention, is_outdated
-from drf_apikit.idempotency.claims.rows import moment, table
+from drf_apikit.database_clock import moment
+from drf_apikit.idempotency.claims.rows import table
 
 __all__ = ["delete", "delete_expired"]
 

@@ -4,13 +4,13 @@ from typing import Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from drf_apikit.database_clock import moment
 from drf_apikit.idempotency.claims.rows import (
     COLUMNS,
     READ,
     Claim,
     ContentionError,
     Kept,
-    moment,
     source,
     table,
 )

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.utils import timezone
 
+from drf_apikit.database_clock import moment
 from drf_apikit.idempotency.keys import FORMAT
 from drf_apikit.models import IdempotencyRecord
 
@@ -19,7 +18,6 @@ __all__ = [
     "Kept",
     "complete",
     "insert_or_read",
-    "moment",
     "read",
     "source",
     "table",
@@ -107,23 +105,6 @@ def read(claim: Claim, connection: BaseDatabaseWrapper, lock: str = "") -> Kept 
 def table(connection: BaseDatabaseWrapper) -> str:
     """Quote the name of the table."""
     return connection.ops.quote_name(IdempotencyRecord._meta.db_table)
-
-
-def moment(connection: BaseDatabaseWrapper, seconds: int = 0) -> str:
-    """Write in SQL what time it is, or is going to be, as the columns have it.
-
-    It is the database's clock: those of several hosts differ.
-    """
-    if connection.vendor == "postgresql":
-        return f"(statement_timestamp() + interval '{seconds} seconds')"
-    # The others have no time zones: their columns have the connection's time.
-    zone = connection.timezone or timezone.get_default_timezone()
-    then = datetime.now(UTC) + timedelta(seconds=seconds)
-    offset = then.astimezone(zone).utcoffset()
-    seconds += int(offset.total_seconds()) if offset else 0
-    if connection.vendor == "mysql":
-        return f"(UTC_TIMESTAMP(6) + INTERVAL {seconds} SECOND)"
-    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '{seconds:+d} seconds')"
 
 
 def source(claim: Claim, connection: BaseDatabaseWrapper) -> str:

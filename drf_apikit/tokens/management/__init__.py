@@ -1,0 +1,3 @@
+"""Management commands of first-party tokens."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""What is kept of first-party tokens: keys that sign, and sessions."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Sessions: families of refresh tokens, each of which works once."""
+
+__all__: list[str] = []
