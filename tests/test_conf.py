@@ -1,5 +1,6 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from drf_apikit.conf import (
     ApikitSettings,
     ClientSettings,
     IssuerSettings,
+    SigningKeySettings,
+    TokenClientSettings,
     apikit_settings,
 )
 from drf_apikit.jose import parse_key_set
@@ -57,6 +60,8 @@ BAD_GROUPS = [
     *(None, ["admin"], "admin"),
     *({"admin": 7}, {7: "admin"}, {"": "a"}, {"a": ""}),
 ]
+#: In no time zone.
+NAIVE = datetime.fromisoformat("2026-12-01")
 PEM = "-----BEGIN EC PRIVATE KEY-----\nMC4CAQ\n-----END EC PRIVATE KEY-----\n"
 BAD_KEYS = ["", PRIVATE, PEM.replace("PRIVATE", "PUBLIC"), PEM.encode(), 7]
 #: For each setting: a value, what it becomes, and values that it must not have.
@@ -194,7 +199,40 @@ CASES: Mapping[str, Mapping[str, tuple[Any, Any, list[Any]]]] = {
         "timeout": (1, 1, [0, 31, None, True, 1.5, "1"]),
         "proxies": (PROXIES, PROXIES, BAD_PROXIES),
     },
+    "TOKENS": {
+        "issuer": (ISSUER, ISSUER, BAD_ISSUERS),
+        "audience": ("a", frozenset({"a"}), ["", [], [""], [7], {}, 7, True]),
+        "algorithm": ("ES256", "ES256", ["", "none", "HS256", "es256", None, 7]),
+        "keys": ({}, {}, [None, [], "k", 7, {7: {}}, {"": {}}, {"1": {}}, {"a b": {}}]),
+        "encryption_keys": (
+            [KEY],
+            (bytes([255]) * 32,),
+            [None, [], "", KEY, [KEY[:-4]], [7], [f"{PRIVATE}"]],
+        ),
+        "rotation_period": (3600, 3600, [0, 3599, 3660 * 86_400 + 1, True, "60"]),
+        "publication_lead": (0, 0, [-1, 30 * 86_400 + 1, None, True, 1.5, "60"]),
+        "access_lifetime": (30, 30, [0, 29, 86_401, True, 1.5, "60"]),
+        "refresh_lifetime": (60, 60, [0, 59, 366 * 86_400 + 1, True, 1.5, "60"]),
+        "session_lifetime": (
+            60,
+            60,
+            [0, 59, 3660 * 86_400 + 1, None, True, 1.5, "60"],
+        ),
+        "reuse_grace": (0, 0, [-1, 301, None, True, 1.5, "10"]),
+        "repeat_successor": (True, True, [1, 0, None, "yes"]),
+        "max_size": (512, 512, [0, 511, 15_001, None, True, 1.5, "2048"]),
+        "scopes": ("read", frozenset({"read"}), [None, "", [], [""], [7], True]),
+        "clients": ({}, {}, [None, [], "app", 7, {7: {}}, {"": {}}, {"7": {}}]),
+        "claims": ("tests.app.claims", "tests.app.claims", ["", "claims", "a-b.c", 7]),
+        "legacy_refresh_tokens": (
+            "exchange",
+            "exchange",
+            ["", "accept", None, True, 7],
+        ),
+    },
 }
+#: What a setting needs beside it.
+BESIDE = {("TOKENS", "issuer"): {"AUDIENCE": "a"}}
 ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
     "audience": (
         ["a", "b"],
@@ -238,6 +276,11 @@ ISSUER_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
             7,
         ],
     ),
+    "key_source": (
+        "tests.app.keys",
+        "tests.app.keys",
+        ["", "keys", "a-b.c", "https://id.example/keys", 7],
+    ),
     "leeway": (0, 0, [-1, 301, None, True, 1.5, "30"]),
     "max_lifetime": (60, 60, [0, 366 * 86_400 + 1, True, 1.5, "60"]),
     "insecure_loopback_http": (True, True, [1, 0, None, "yes"]),
@@ -273,6 +316,32 @@ CLIENT_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
     "resource": ("https://api.example", "https://api.example", ["", "urn:api", 7]),
     "insecure_loopback_http": (True, True, [1, 0, None, "yes"]),
 }
+KEY_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
+    "private_key": (PEM, PEM, BAD_KEYS),
+    "file": ("signing.pem", "signing.pem", ["", 7]),
+    "env": ("SIGNING_KEY", "SIGNING_KEY", ["", 7]),
+    "active_from": (
+        "2026-12-01T00:00:00Z",
+        datetime(2026, 12, 1, tzinfo=UTC),
+        ["", "tomorrow", "2026-12-01", "2026-12-01T00:00:00", 7, NAIVE],
+    ),
+    "dead_from": (
+        datetime(2026, 12, 1, tzinfo=UTC),
+        datetime(2026, 12, 1, tzinfo=UTC),
+        ["", "2026-12-01T00:00:00", 7],
+    ),
+}
+TOKEN_CLIENT_CASES: Mapping[str, tuple[Any, Any, list[Any]]] = {
+    "scopes": ("read", frozenset({"read"}), ["", [], [""], [None], 7, True]),
+    "access_lifetime": (30, 30, [0, 29, 86_401, True, 1.5, "60"]),
+    "refresh_lifetime": (60, 60, [0, 59, 366 * 86_400 + 1, True, 1.5, "60"]),
+    "session_lifetime": (60, 60, [0, 59, 3660 * 86_400 + 1, True, 1.5, "60"]),
+}
+#: Of which kind of entry: where they are, what they are, their cases, what is beside.
+ENTRIES: Mapping[str, tuple[type, Mapping[str, Any], dict[str, Any]]] = {
+    "KEYS": (SigningKeySettings, KEY_CASES, {"FILE": "signing.pem"}),
+    "CLIENTS": (TokenClientSettings, TOKEN_CLIENT_CASES, {}),
+}
 #: Whose default is something that the other column cannot hold.
 OPTIONAL = {
     "paths",
@@ -281,6 +350,7 @@ OPTIONAL = {
     "clients",
     "jwks",
     "jwks_uri",
+    "key_source",
     "max_lifetime",
     "groups_claim",
     "scope_claim",
@@ -314,6 +384,27 @@ def bad_of_a_client() -> Iterator[Any]:
             yield pytest.param(name, raw, id=f"{name}-{raw!a}"[:50])
 
 
+def entry_settings(kind: str, **values: Any) -> dict[str, Any]:
+    """Give one entry of a dict of the section `TOKENS`."""
+    beside = {} if {"private_key", "env"} & values.keys() else ENTRIES[kind][2]
+    entry = beside | {name.upper(): raw for name, raw in values.items()}
+    first = {"first": ENTRIES[kind][2]}
+    return {"TOKENS": {kind: {**first, "own": entry}}}
+
+
+def good_of_entries() -> Iterator[Any]:
+    for kind, (_, fields, _) in ENTRIES.items():
+        for name, (raw, parsed, _) in fields.items():
+            yield pytest.param(kind, name, raw, parsed, id=f"{kind}-{name}")
+
+
+def bad_of_entries() -> Iterator[Any]:
+    for kind, (_, fields, _) in ENTRIES.items():
+        for name, (_, _, wrong) in fields.items():
+            for raw in wrong:
+                yield pytest.param(kind, name, raw, id=f"{kind}-{name}-{raw!a}"[:50])
+
+
 def client_settings(**values: Any) -> dict[str, Any]:
     entry = {"ISSUER": ISSUER, "CLIENT_ID": "shop", "CLIENT_SECRET": "word"}
     entry |= {name.upper(): raw for name, raw in values.items()}
@@ -341,6 +432,89 @@ def test_every_setting_has_a_case() -> None:
     }
     assert set(ISSUER_CASES) == {f.name for f in dataclasses.fields(IssuerSettings)}
     assert set(CLIENT_CASES) == {f.name for f in dataclasses.fields(ClientSettings)}
+    for section, cases, _ in ENTRIES.values():
+        assert set(cases) == {f.name for f in dataclasses.fields(section)}
+
+
+@pytest.mark.parametrize(("kind", "name", "raw", "parsed"), list(good_of_entries()))
+def test_a_changed_setting_of_a_key_or_an_application_reaches_every_reader(
+    kind: str, name: str, raw: Any, parsed: Any
+) -> None:
+    with override_settings(DRF_APIKIT=entry_settings(kind, **{name: raw})):
+        entry = getattr(apikit_settings.tokens, kind.lower())["own"]
+        assert getattr(entry, name) == parsed
+        assert apikit_settings.faults() == []
+    assert not getattr(apikit_settings.tokens, kind.lower())
+
+
+@pytest.mark.parametrize(("kind", "name", "raw"), list(bad_of_entries()))
+def test_a_bad_value_of_a_key_or_an_application_is_a_fault(
+    kind: str, name: str, raw: Any
+) -> None:
+    (fault,) = faults_of(entry_settings(kind, **{name: raw}))
+    path = f"DRF_APIKIT['TOKENS'][{kind!r}]['own'][{name.upper()!r}]"
+    assert (fault.code, fault.setting) == ("value", path)
+    assert fault.hint.startswith("It must be None, or ")
+    assert PRIVATE not in fault.message + fault.hint
+
+
+@pytest.mark.parametrize(
+    ("values", "settings"),
+    [
+        pytest.param({}, [], id="nothing"),
+        pytest.param({"ISSUER": ISSUER}, ["['AUDIENCE']"], id="no-audience"),
+        pytest.param({"AUDIENCE": "a"}, [], id="no-issuer"),
+        pytest.param(
+            {"REFRESH_LIFETIME": 61, "SESSION_LIFETIME": 60},
+            ["['REFRESH_LIFETIME']"],
+            id="lives",
+        ),
+        pytest.param(
+            {"REFRESH_LIFETIME": 60, "SESSION_LIFETIME": 60}, [], id="equal-lives"
+        ),
+        pytest.param(
+            {"CLIENTS": {"app": {"REFRESH_LIFETIME": 61, "SESSION_LIFETIME": 60}}},
+            ["['CLIENTS']['app']['REFRESH_LIFETIME']"],
+            id="lives-of-an-application",
+        ),
+        pytest.param(
+            {"CLIENTS": {"app": {"REFRESH_LIFETIME": 60, "SESSION_LIFETIME": 60}}},
+            [],
+            id="equal-lives-of-an-application",
+        ),
+        pytest.param({"KEYS": {"a": {}}}, ["['KEYS']['a']['PRIVATE_KEY']"], id="empty"),
+        pytest.param(
+            {"KEYS": {"a": {"ENV": "A", "FILE": "a"}}},
+            ["['KEYS']['a']['FILE']"],
+            id="two-sources",
+        ),
+        pytest.param(
+            {"KEYS": {"a": {"ENV": "A", "ACTIVE_FROM": "2026-12-01T00:00:00Z"}}},
+            ["['KEYS']"],
+            id="none-that-signs",
+        ),
+    ],
+)
+def test_settings_of_tokens_that_do_not_go_together_are_faults(
+    values: dict[str, Any], settings: list[str]
+) -> None:
+    found = faults_of({"TOKENS": values})
+    assert [f.setting for f in found] == [f"DRF_APIKIT['TOKENS']{s}" for s in settings]
+    assert all(fault.hint.endswith(".") for fault in found)
+
+
+@pytest.mark.parametrize("name", ["JWKS", "JWKS_URI"])
+def test_the_keys_of_an_issuer_have_one_source(name: str) -> None:
+    given = {"JWKS": JWKS, "JWKS_URI": f"{ISSUER}/keys"}[name]
+    settings = {"key_source": "tests.app.keys", name.lower(): given}
+    (fault,) = faults_of(issuer_settings(**settings))
+    assert fault.setting == f"{ISSUERS_PATH}[{ISSUER!r}]['KEY_SOURCE']"
+
+
+def test_an_issuer_whose_keys_are_here_may_have_any_name() -> None:
+    entry = {"AUDIENCE": "a", "KEY_SOURCE": "tests.app.keys"}
+    named = {"AUTHENTICATION": {"ISSUERS": {"http://api.internal": entry}}}
+    assert faults_of(named) == []
 
 
 @pytest.mark.parametrize(("section", "name", "raw", "parsed"), list(good()))
@@ -348,10 +522,12 @@ def test_a_changed_setting_reaches_every_reader(
     section: str, name: str, raw: Any, parsed: Any
 ) -> None:
     before = read(section)
-    with override_settings(DRF_APIKIT={section: {name.upper(): raw}}):
+    beside = BESIDE.get((section, name), {})
+    with override_settings(DRF_APIKIT={section: {name.upper(): raw, **beside}}):
         assert getattr(read(section), name) == parsed
         assert apikit_settings.faults() == []
         others = {f.name for f in dataclasses.fields(before)} - {name}
+        others -= {key.lower() for key in beside}
         assert all(
             getattr(read(section), other) == getattr(before, other) for other in others
         )
@@ -571,6 +747,7 @@ def test_without_the_setting_the_defaults_hold() -> None:
     assert own.idempotency == conf.IdempotencySettings()
     assert own.login == conf.LoginSettings()
     assert own.clients == conf.ClientsSettings()
+    assert own.tokens == conf.TokensSettings()
     assert own.authentication == conf.AuthenticationSettings()
     assert dict(own.authentication.issuers) == {}
 

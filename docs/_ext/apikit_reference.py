@@ -14,7 +14,13 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from drf_apikit import problem_types
-from drf_apikit.conf import SECTIONS, ClientSettings, IssuerSettings
+from drf_apikit.conf import (
+    SECTIONS,
+    ClientSettings,
+    IssuerSettings,
+    SigningKeySettings,
+    TokenClientSettings,
+)
 from drf_apikit.problem_types import ProblemType
 
 __all__ = ["setup"]
@@ -45,6 +51,9 @@ class SettingsTables(_Generated):
             yield from _settings_table(f"`{name}`", section)
         yield from _settings_table("Each entry of `ISSUERS`", IssuerSettings)
         yield from _settings_table("Each entry of `CREDENTIALS`", ClientSettings)
+        yield from _settings_table("Each entry of `KEYS`", SigningKeySettings)
+        title = "Each entry of `CLIENTS` in `TOKENS`"
+        yield from _settings_table(title, TokenClientSettings)
 
 
 class ProblemTypeTable(_Generated):

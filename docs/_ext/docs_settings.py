@@ -7,5 +7,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "rest_framework",
     "drf_apikit",
+    "drf_apikit.tokens",
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

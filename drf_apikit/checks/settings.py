@@ -46,6 +46,12 @@ def _paths() -> list[checks.CheckMessage]:
             apikit_settings.authentication.transport
         ),
         "DRF_APIKIT['METRICS']['COUNTER']": apikit_settings.metrics.counter,
+        "DRF_APIKIT['TOKENS']['CLAIMS']": apikit_settings.tokens.claims,
+    } | {
+        f"DRF_APIKIT['AUTHENTICATION']['ISSUERS'][{name!r}]['KEY_SOURCE']": (
+            issuer.key_source
+        )
+        for name, issuer in apikit_settings.authentication.issuers.items()
     }
     return [
         checks.Error(
@@ -78,7 +84,8 @@ def _transport() -> Iterator[checks.CheckMessage]:
 def _loads(path: str) -> bool:
     try:
         return callable(load(path))
-    except ImportError:
+    except (ImportError, RuntimeError):
+        # It is RuntimeError for a model whose app is not installed.
         return False
 
 

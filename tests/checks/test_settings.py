@@ -117,6 +117,34 @@ FAULTS = [
         "Name a function by its module and name.",
         id="counter-is-not-there",
     ),
+    pytest.param(
+        {"TOKENS": {"CLAIMS": "nowhere.at_all"}},
+        "drf_apikit.E004",
+        "DRF_APIKIT['TOKENS']['CLAIMS'] names 'nowhere.at_all', which cannot be"
+        " imported.",
+        "Name a function by its module and name.",
+        id="claims-are-not-there",
+    ),
+    pytest.param(
+        named(
+            ISSUERS={
+                "https://id.example": {"AUDIENCE": "a", "KEY_SOURCE": "no.such_keys"}
+            }
+        ),
+        "drf_apikit.E004",
+        "DRF_APIKIT['AUTHENTICATION']['ISSUERS']['https://id.example']['KEY_SOURCE']"
+        " names 'no.such_keys', which cannot be imported.",
+        "Name a function by its module and name.",
+        id="key-source-is-not-there",
+    ),
+    pytest.param(
+        named(PRINCIPAL_RESOLVER="django.contrib.sites.models.Site"),
+        "drf_apikit.E004",
+        "DRF_APIKIT['AUTHENTICATION']['PRINCIPAL_RESOLVER'] names"
+        " 'django.contrib.sites.models.Site', which cannot be imported.",
+        "Name a function by its module and name.",
+        id="app-is-not-installed",
+    ),
 ]
 
 
