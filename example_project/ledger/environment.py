@@ -9,7 +9,16 @@ from django.core.exceptions import ImproperlyConfigured
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["caches", "databases", "flag", "issuers", "login", "sign_in", "words"]
+__all__ = [
+    "caches",
+    "databases",
+    "first_party",
+    "flag",
+    "issuers",
+    "login",
+    "sign_in",
+    "words",
+]
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -86,6 +95,26 @@ def issuers(*, insecure_http: bool) -> dict[str, Any]:
     if insecure_http:
         config["INSECURE_LOOPBACK_HTTP"] = True
     return {issuer: config}
+
+
+def first_party() -> dict[str, Any]:
+    """Return `TOKENS`, which this project gives out itself, or none.
+
+    `TOKENS_ISSUER` is the ledger's own URL, `TOKENS_AUDIENCE` its name in the tokens.
+    """
+    issuer = os.environ.get("TOKENS_ISSUER")
+    if not issuer:
+        return {}
+    if issuer == os.environ.get("OIDC_ISSUER"):
+        raise ImproperlyConfigured(
+            "TOKENS_ISSUER is OIDC_ISSUER: who gave out a token must be plain."
+        )
+    audience = os.environ.get("TOKENS_AUDIENCE")
+    if not audience:
+        raise ImproperlyConfigured(
+            "TOKENS_ISSUER needs TOKENS_AUDIENCE: the name of this API in the tokens."
+        )
+    return {"ISSUER": issuer, "AUDIENCE": audience}
 
 
 def login(*, insecure_http: bool) -> dict[str, Any]:

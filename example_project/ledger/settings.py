@@ -7,6 +7,7 @@
 | `REDIS_URL` | shared cache; memory of each process when unset |
 | `OIDC_ISSUER`, `OIDC_AUDIENCE` | whose tokens are accepted, and this API's name |
 | `OIDC_RP_CLIENT_ID`, `OIDC_RP_CLIENT_SECRET` | people log in there: the web page |
+| `TOKENS_ISSUER`, `TOKENS_AUDIENCE` | the ledger's own tokens, for the mobile app |
 | `SWAGGER_CLIENT_ID` | a public client with PKCE: "Authorize" in the documentation |
 | `SWAGGER_AUTHORIZE_URL`, `SWAGGER_TOKEN_URL` | the provider's endpoints for that |
 | `ALLOWED_HOSTS`, `CSRF_TRUSTED_ORIGINS` | comma separated |
@@ -25,6 +26,7 @@ from django.utils.crypto import get_random_string
 from ledger.environment import (
     caches,
     databases,
+    first_party,
     flag,
     issuers,
     login,
@@ -44,6 +46,11 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 DATABASES = databases(BASE_DIR)
 CACHES = caches()
 LOGIN = login(insecure_http=INSECURE_HTTP)
+SCOPES = {
+    "ledger:read": "See your accounts and transfers",
+    "ledger:write": "Make transfers and change accounts",
+}
+TOKENS = first_party()
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -100,7 +107,14 @@ STATIC_ROOT = os.environ.get("STATIC_ROOT")
 SESSION_COOKIE_SECURE = not INSECURE_HTTP
 CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_CONTENT_TYPE_NOSNIFF = True
-if flag("BEHIND_PROXY"):
+# Browsers come by TLS alone, after the first time. What redirects them then is the
+# proxy: an API that does would hide from a client that its tokens went in the clear.
+SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else 30 * 24 * 60 * 60
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+# Lists of browsers take whole domains, and that is for the domain's owner to say.
+SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W021"]
+BEHIND_PROXY = flag("BEHIND_PROXY")
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
 # The largest order is a few hundred bytes.
@@ -116,6 +130,10 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "drf_apikit.problems.exception_handler",
+    # Passwords that one address may try; counted in the cache, for all processes.
+    "DEFAULT_THROTTLE_RATES": {"password": "10/min"},
+    # Whose address it is: the proxy's word alone, never that of who calls.
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
 }
 
 DRF_APIKIT: dict[str, Any] = {
@@ -128,6 +146,19 @@ DRF_APIKIT: dict[str, Any] = {
     },
     "AUTHENTICATION": {"ISSUERS": issuers(insecure_http=INSECURE_HTTP)},
 }
+if TOKENS:
+    DRF_APIKIT["TOKENS"] = {
+        **TOKENS,
+        "SCOPES": list(SCOPES),
+        "CLIENTS": {"ledger-mobile": {}},
+        # A phone loses answers: it asks again, and gets the same one.
+        "REPEAT_SUCCESSOR": True,
+    }
+    DRF_APIKIT["AUTHENTICATION"]["ISSUERS"][TOKENS["ISSUER"]] = {
+        "AUDIENCE": TOKENS["AUDIENCE"],
+        "USERS": "local",
+        "KEY_SOURCE": "drf_apikit.tokens.keyring.local_keys",
+    }
 if LOGIN:
     DRF_APIKIT["LOGIN"] = LOGIN
     OIDC_RP_CLIENT_ID = os.environ["OIDC_RP_CLIENT_ID"]
@@ -165,12 +196,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     # Swagger UI out of the installed package: no outside host.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    **sign_in(
-        {
-            "ledger:read": "See your accounts and transfers",
-            "ledger:write": "Make transfers and change accounts",
-        }
-    ),
+    **sign_in(SCOPES),
 }
 
 LOGGING: dict[str, Any] = {
