@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from drf_apikit.conf import IssuerSettings, apikit_settings
+from drf_apikit.conf import IssuerSettings, apikit_settings, load
 from drf_apikit.jose import (
     PROFILES,
     CompactToken,
@@ -204,12 +204,17 @@ def _build(name: str, settings: IssuerSettings) -> Issuer:
         ignore_confirmation=settings.insecure_ignore_confirmation,
         profile=profile_of(settings.token_profile, settings.subject_claim),
     )
-    source: KeySource = (
-        KeyStore(name, settings)
-        if settings.jwks is None
-        else _StaticKeys(settings.jwks)
-    )
+    source = _source(name, settings)
     return Issuer(name, settings, Policy(rules, settings.algorithms), source)
+
+
+def _source(name: str, settings: IssuerSettings) -> KeySource:
+    if settings.key_source is not None:
+        source: KeySource = load(settings.key_source)()
+        return source
+    if settings.jwks is not None:
+        return _StaticKeys(settings.jwks)
+    return KeyStore(name, settings)
 
 
 _REGISTRY: Final = Registry(_build)

@@ -1,3 +1,5 @@
 """What is kept of first-party tokens: keys that sign, and sessions."""
 
-__all__: list[str] = []
+from drf_apikit.tokens.models.keys import SigningKeyRecord
+
+__all__ = ["SigningKeyRecord"]

@@ -1,0 +1,294 @@
+"""The keys of this project, as a process has them."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from django.db import Error, connections, transaction
+
+from drf_apikit.conf import TokensSettings
+from drf_apikit.contention import is_contention, is_outage
+from drf_apikit.counters import count
+from drf_apikit.jose import KeySet
+from drf_apikit.jose.signing import SigningKey
+from drf_apikit.oidc import KeysUnavailableError
+from drf_apikit.signals import signing_key_rotated
+from drf_apikit.tokens.keyring import rows
+from drf_apikit.tokens.keyring.given import GivenKeys
+from drf_apikit.tokens.keyring.material import KeyMaterialError
+from drf_apikit.tokens.keyring.stored import Change, KeyRingError, StoredKeys
+from drf_apikit.tokens.keyring.timeline import Key, Phase, RingKey, entries, phase_at
+
+__all__ = ["LOOK", "SigningRing"]
+
+logger = logging.getLogger(__name__)
+
+#: Seconds after which a process looks again at what the others have changed.
+LOOK: Final = 15
+#: Seconds between two looks for what no look has found.
+_GLANCE: Final = 1
+#: Seconds that a request waits for what another one does.
+_PATIENCE: Final = 5.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What was read at `since`, and until when nobody need look again."""
+
+    keys: tuple[Key, ...]
+    phase: Phase
+    since: float
+    look_at: float
+
+
+class SigningRing:
+    """Signs with one key, verifies with several, and follows what others change."""
+
+    def __init__(
+        self, settings: TokensSettings, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._stored = None if settings.keys else StoredKeys(settings)
+        self._source = self._stored or GivenKeys(settings)
+        self._held: _Held | None = None
+        self._failed_at = self._cared_at = -math.inf
+        self._is_unsure = False
+        self._told: set[str] = set()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Go on with what is known; the child of a fork has none of our locks."""
+        self._looking, self._making = threading.Lock(), threading.Lock()
+
+    def keys(self) -> KeySet:
+        """Give the keys that verify; none before the first one is made.
+
+        Raises:
+            KeysUnavailableError: nothing is known, and the database cannot be asked.
+
+        """
+        return self._phase().keys
+
+    def refreshed(self, kid: str | None) -> KeySet:
+        """Give the keys after a look for one that is unknown, if one is due.
+
+        Raises:
+            KeysUnavailableError: as for `keys`.
+
+        """
+        keys, held, now = self.keys(), self._held, self._clock()
+        is_known = any(key.kid == kid for key in keys.keys)
+        if is_known or held is None or 0 <= now - held.since < _GLANCE:
+            return keys
+        self._look(now, held)
+        return self.keys()
+
+    def signing_key(self) -> SigningKey:
+        """Give the key that signs now; the first one is made at its first use.
+
+        Whoever signs keeps the schedule, so that nothing else has to run.
+
+        Raises:
+            KeysUnavailableError: there is none, or it cannot be had.
+
+        """
+        phase = self._begun()
+        stored, now = self._stored, self._clock()
+        if stored and stored.needs_care(phase, now):
+            self._care(stored, now)
+            phase = self._begun()
+        if phase.active is None:
+            raise self._unavailable("no key of KEYS in the section TOKENS signs now")
+        return self._signer(phase.active)
+
+    def published(self) -> tuple[Mapping[str, Any], ...]:
+        """Give the public keys that verify, or are going to (RFC 7517 section 4).
+
+        Raises:
+            KeysUnavailableError: as for `signing_key`.
+
+        """
+        return self._begun().jwks
+
+    def entries(self) -> tuple[RingKey, ...]:
+        """Tell of all keys, those that are dead as well, as they are by now.
+
+        Raises:
+            KeysUnavailableError: the database cannot be asked.
+
+        """
+        return entries(self._asked(self._source.read), self._clock())
+
+    def rotate(self, now: bool = False, if_due: bool = False) -> Change:
+        """Make the next key, which signs after `PUBLICATION_LEAD`, or `now`.
+
+        Where there is a next one already, `now` has it sign at once. `if_due` does
+        nothing unless the schedule wants it.
+
+        Raises:
+            KeyRingError: the keys are those of the settings.
+            KeysUnavailableError: the database cannot be asked.
+
+        """
+        stored, moment = self._changeable("add one with ACTIVE_FROM"), self._clock()
+        return self._changed(lambda: stored.rotate(moment, at_once=now, if_due=if_due))
+
+    def retire(self, kid: str) -> Change:
+        """End a key in an emergency: what it has signed is refused from now on.
+
+        Where it is the one that signs, another one does at once.
+
+        Raises:
+            KeyRingError: there is no such key alive, or it is one of the settings.
+            KeysUnavailableError: the database cannot be asked.
+
+        """
+        stored, moment = self._changeable("give it DEAD_FROM"), self._clock()
+        return self._changed(lambda: stored.retire(kid, moment))
+
+    def _phase(self) -> Phase:
+        now, held = self._clock(), self._held
+        if held is None or not held.since <= now < held.look_at:
+            held = self._look(now, held)
+        if not held.phase.since <= now < held.phase.until:
+            held = replace(held, phase=phase_at(held.keys, now))
+            self._held = held
+        return held.phase
+
+    def _look(self, now: float, known: _Held | None) -> _Held:
+        """Read the keys, unless another thread does: what is known does till then."""
+        if known is None and 0 <= now - self._failed_at < _GLANCE:
+            raise self._unavailable("the database cannot be asked")
+        lock = self._looking
+        if not lock.acquire(timeout=_PATIENCE if known is None else 0):
+            if known is not None:
+                return known
+            raise self._unavailable("reading the keys takes too long")
+        try:
+            held = self._held
+            return self._read(now, held) if held is known or held is None else held
+        finally:
+            lock.release()
+
+    def _read(self, now: float, known: _Held | None) -> _Held:
+        try:
+            keys = self._asked(self._source.read)
+        except (Error, KeysUnavailableError) as error:
+            if known is None:
+                self._failed_at = now
+                raise
+            logger.warning("Going on with the keys that are known: %s", error)
+            pause = LOOK if isinstance(error, KeysUnavailableError) else _GLANCE
+            held = replace(known, since=now, look_at=now + pause)
+        else:
+            self._tell_of_faults(keys)
+            # The same object for as long as nothing changes: others compare it.
+            is_same = known is not None and known.keys == keys
+            phase = known.phase if known and is_same else phase_at(keys, now)
+            if self._is_unsure:
+                self._is_unsure = connections[rows.alias()].in_atomic_block
+            held = _Held(keys, phase, now, now + (0 if self._is_unsure else LOOK))
+        self._held = held
+        return held
+
+    def _begun(self) -> Phase:
+        """Give what holds now, with a key that signs if one can be made."""
+        phase, stored = self._phase(), self._stored
+        if phase.active is not None or stored is None:
+            return phase
+        making = self._making
+        if not making.acquire(timeout=_PATIENCE):
+            raise self._unavailable("making the first key takes too long")
+        try:
+            phase, now = self._phase(), self._clock()
+            if phase.active is None:
+                self._changed(lambda: stored.rotate(now, at_once=True, if_due=False))
+                phase = self._phase()
+        except KeyRingError as error:
+            raise self._unavailable(str(error)) from error
+        finally:
+            making.release()
+        return phase
+
+    def _care(self, stored: StoredKeys, now: float) -> None:
+        """Do what the schedule wants; nobody waits for it, and it may fail.
+
+        It is no part of a transaction that may be rolled back.
+        """
+        making = self._making
+        if 0 <= now - self._cared_at < LOOK or not making.acquire(blocking=False):
+            return
+        self._cared_at = now
+        try:
+            transaction.on_commit(lambda: self._cared(stored), using=rows.alias())
+        finally:
+            making.release()
+
+    def _cared(self, stored: StoredKeys) -> None:
+        try:
+            self._changed(lambda: stored.care(self._phase(), self._clock()))
+        except (Error, KeyRingError, KeysUnavailableError) as error:
+            logger.warning("The schedule of the signing keys has to wait: %s", error)
+
+    def _changed(self, change: Callable[[], Change]) -> Change:
+        """Make a change, and look at what has come of it."""
+        made = self._asked(change)
+        alias = rows.alias()
+        # What is rolled back later was never there.
+        self._is_unsure = self._is_unsure or connections[alias].in_atomic_block
+        transaction.on_commit(lambda: self._committed(made), using=alias)
+        with self._looking:
+            self._read(self._clock(), self._held)
+        return made
+
+    def _committed(self, change: Change) -> None:
+        self._held = self._held and replace(self._held, look_at=-math.inf)
+        if change:
+            logger.info("Signing keys: new %s, old %s", change.added, change.retired)
+            count("tokens.key_rotated")
+            signing_key_rotated.send_robust(
+                sender=SigningRing, added=change.added, retired=change.retired
+            )
+
+    def _signer(self, active: Key) -> SigningKey:
+        try:
+            return self._source.signer(active)
+        except KeyMaterialError as error:
+            told = str(error)
+        self._tell(told)
+        raise self._unavailable(told, LOOK)
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except Error as error:
+            if not (is_outage(error) or is_contention(error)):
+                raise
+            reason = f"the database cannot be asked: {error}"
+            raise self._unavailable(reason) from error
+
+    def _changeable(self, remedy: str) -> StoredKeys:
+        if self._stored is None:
+            raise KeyRingError(f"The keys are in KEYS of the section TOKENS: {remedy}.")
+        return self._stored
+
+    def _tell_of_faults(self, keys: tuple[Key, ...]) -> None:
+        for key in keys:
+            if key.fault is not None:
+                self._tell(key.fault)
+
+    def _tell(self, fault: str) -> None:
+        """Tell the log once; it is the same for each request."""
+        if fault not in self._told:
+            self._told.add(fault)
+            logger.error("%s", fault)
+
+    def _unavailable(self, reason: str, retry_after: int = 1) -> KeysUnavailableError:
+        return KeysUnavailableError(self.settings.issuer or "", retry_after, reason)
