@@ -1,6 +1,7 @@
 """Settings from environment variables: the same code on every host."""
 
 import os
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dj_database_url
@@ -16,6 +17,7 @@ __all__ = [
     "flag",
     "issuers",
     "login",
+    "own_issuer",
     "sign_in",
     "words",
 ]
@@ -97,7 +99,7 @@ def issuers(*, insecure_http: bool) -> dict[str, Any]:
     return {issuer: config}
 
 
-def first_party() -> dict[str, Any]:
+def first_party(scopes: Iterable[str]) -> dict[str, Any]:
     """Return `TOKENS`, which this project gives out itself, or none.
 
     `TOKENS_ISSUER` is the ledger's own URL, `TOKENS_AUDIENCE` its name in the tokens.
@@ -114,7 +116,28 @@ def first_party() -> dict[str, Any]:
         raise ImproperlyConfigured(
             "TOKENS_ISSUER needs TOKENS_AUDIENCE: the name of this API in the tokens."
         )
-    return {"ISSUER": issuer, "AUDIENCE": audience}
+    return {
+        "ISSUER": issuer,
+        "AUDIENCE": audience,
+        "SCOPES": list(scopes),
+        "CLIENTS": {"ledger-mobile": {}},
+        # A phone loses answers: it asks again, and gets the same one.
+        "REPEAT_SUCCESSOR": True,
+    }
+
+
+def own_issuer(tokens: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the issuer that this project is itself: of `TOKENS`, or none."""
+    if not tokens:
+        return {}
+    return {
+        tokens["ISSUER"]: {
+            "AUDIENCE": tokens["AUDIENCE"],
+            "USERS": "local",
+            # Out of the database, and not by HTTP to oneself.
+            "KEY_SOURCE": "drf_apikit.tokens.keyring.local_keys",
+        }
+    }
 
 
 def login(*, insecure_http: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from ledger.environment import (
     flag,
     issuers,
     login,
+    own_issuer,
     sign_in,
     words,
 )
@@ -50,7 +51,7 @@ SCOPES = {
     "ledger:read": "See your accounts and transfers",
     "ledger:write": "Make transfers and change accounts",
 }
-TOKENS = first_party()
+TOKENS = first_party(SCOPES)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -144,21 +145,12 @@ DRF_APIKIT: dict[str, Any] = {
         # Who retries is told when.
         "DATABASE_ERRORS_AS_503": True,
     },
-    "AUTHENTICATION": {"ISSUERS": issuers(insecure_http=INSECURE_HTTP)},
+    "AUTHENTICATION": {
+        "ISSUERS": {**issuers(insecure_http=INSECURE_HTTP), **own_issuer(TOKENS)}
+    },
 }
 if TOKENS:
-    DRF_APIKIT["TOKENS"] = {
-        **TOKENS,
-        "SCOPES": list(SCOPES),
-        "CLIENTS": {"ledger-mobile": {}},
-        # A phone loses answers: it asks again, and gets the same one.
-        "REPEAT_SUCCESSOR": True,
-    }
-    DRF_APIKIT["AUTHENTICATION"]["ISSUERS"][TOKENS["ISSUER"]] = {
-        "AUDIENCE": TOKENS["AUDIENCE"],
-        "USERS": "local",
-        "KEY_SOURCE": "drf_apikit.tokens.keyring.local_keys",
-    }
+    DRF_APIKIT["TOKENS"] = TOKENS
 if LOGIN:
     DRF_APIKIT["LOGIN"] = LOGIN
     OIDC_RP_CLIENT_ID = os.environ["OIDC_RP_CLIENT_ID"]
