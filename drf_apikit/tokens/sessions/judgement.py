@@ -1,0 +1,122 @@
+"""What becomes of somebody who comes with a token of a session."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any, Final
+
+from drf_apikit.conf import apikit_settings
+from drf_apikit.counters import count
+from drf_apikit.database_clock import DatabaseNow
+from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.sessions.ending import end_as_read
+from drf_apikit.tokens.sessions.people import auth_digests, is_hidden, may_log_in
+from drf_apikit.tokens.sessions.refusals import Ending, RefreshRefusedError, Refusal
+from drf_apikit.tokens.sessions.texts import RefreshText
+
+__all__ = [
+    "TRIES",
+    "Read",
+    "Standing",
+    "judged",
+    "read",
+    "refuse",
+    "refused",
+    "standing",
+    "within_grace",
+]
+
+#: How often a row is read that others keep changing.
+TRIES: Final = 10
+#: The refusals that a session does not outlive.
+_ENDINGS: Final = {
+    Refusal.REUSED: Ending.REUSE,
+    Refusal.PASSWORD: Ending.PASSWORD,
+    Refusal.INACTIVE: Ending.INACTIVE,
+}
+
+
+class Standing(Enum):
+    """What a token is to its session."""
+
+    #: The one that is good.
+    CURRENT = auto()
+    #: The one before, which was used just now.
+    RECENT = auto()
+    #: One that was used longer ago.
+    STALE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A session with its user, as it was at a time of the database's clock."""
+
+    session: TokenSession
+    at: datetime
+    alias: str
+
+
+def read(alias: str, **which: Any) -> Read | None:
+    """Read a session; outside of any transaction, as it is now."""
+    rows = TokenSession.objects.using(alias).select_related("user")
+    session = rows.annotate(read_at=DatabaseNow()).filter(**which).first()
+    if session is None:
+        return None
+    return Read(session, vars(session).pop("read_at"), alias)
+
+
+def standing(found: Read, given: RefreshText) -> Standing | None:
+    """Tell what a token is to a session; None for one that somebody has made up."""
+    session = found.session
+    if given.digest == session.token_digest:
+        return Standing.CURRENT
+    if given.digest == session.previous_digest and within_grace(
+        session.refreshed_at, found.at
+    ):
+        return Standing.RECENT
+    is_known = given.is_ours or given.digest == session.previous_digest
+    return Standing.STALE if is_known else None
+
+
+def within_grace(first: datetime, at: datetime) -> bool:
+    """Tell whether somebody comes soon enough after the first one to do no harm."""
+    return at - first <= timedelta(seconds=apikit_settings.tokens.reuse_grace)
+
+
+def judged(found: Read, place: Standing) -> Refusal | None:
+    """Tell why a token is refused; None for one that is not."""
+    session = found.session
+    if session.ended_at is not None:
+        return Refusal.ENDED
+    if session.expires_at <= found.at:
+        return Refusal.EXPIRED
+    if place is Standing.STALE:
+        return Refusal.REUSED
+    user = session.user
+    if is_hidden(user, found.alias) or not may_log_in(user):
+        return Refusal.INACTIVE
+    if session.auth_hash not in auth_digests(user):
+        return Refusal.PASSWORD
+    return Refusal.USED if place is Standing.RECENT else None
+
+
+def refuse(found: Read, refusal: Refusal) -> None:
+    """Refuse a token, and end its session for good where that has to be.
+
+    Returns where the session has changed since it was read: judge it again.
+
+    Raises:
+        RefreshRefusedError: otherwise.
+
+    """
+    ending = _ENDINGS.get(refusal)
+    if ending is None or end_as_read(found.session, ending, found.alias):
+        raise refused(refusal, found.session)
+
+
+def refused(
+    refusal: Refusal, session: TokenSession | None = None
+) -> RefreshRefusedError:
+    """Count a refusal, and give what is raised."""
+    count("tokens.refresh_refused", reason=refusal.value)
+    return RefreshRefusedError(refusal, session)

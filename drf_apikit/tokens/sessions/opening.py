@@ -1,0 +1,177 @@
+"""How sessions begin: with a login, or with a token that simplejwt gave out."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from drf_apikit.conf import apikit_settings
+from drf_apikit.contention import is_outdated
+from drf_apikit.database_clock import DatabaseNow
+from drf_apikit.digests import feed
+from drf_apikit.jose.compact import parse_compact
+from drf_apikit.jose.errors import TokenError
+from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.sessions import texts
+from drf_apikit.tokens.sessions.judgement import (
+    TRIES,
+    Read,
+    Standing,
+    judged,
+    read,
+    refuse,
+    refused,
+    within_grace,
+)
+from drf_apikit.tokens.sessions.lifetimes import lifetimes
+from drf_apikit.tokens.sessions.people import auth_digest, may_log_in
+from drf_apikit.tokens.sessions.refusals import Refusal
+from drf_apikit.tokens.sessions.rotation import repeated
+from drf_apikit.tokens.sessions.transactions import home, own_transaction
+
+__all__ = ["exchange_legacy", "open_session"]
+
+_TIMES: Final = ["created_at", "refreshed_at", "expires_at", "ends_at"]
+#: A token may be taken for a while after its `exp`, by clocks that differ.
+_LEEWAY: Final = timedelta(days=1)
+
+Opened = tuple[TokenSession, str]
+
+
+@sensitive_variables()
+def open_session(
+    user: Any,
+    *,
+    client_id: str,
+    scopes: Iterable[str],
+    claims: Mapping[str, Any] | None = None,
+    user_agent: str = "",
+    using: str | None = None,
+) -> Opened:
+    """Begin a session; give it and its first refresh token.
+
+    It joins a transaction that has begun outside, and is taken back with it.
+    """
+    session = _session(user, client_id, scopes, claims, user_agent)
+    return _saved(session, using or home())
+
+
+@sensitive_variables()
+def exchange_legacy(
+    user: Any,
+    legacy_text: str,
+    jti: str,
+    *,
+    client_id: str,
+    scopes: Iterable[str],
+    claims: Mapping[str, Any] | None = None,
+    user_agent: str = "",
+) -> Opened:
+    """Begin a session for a refresh token of simplejwt that was verified, once.
+
+    Whoever comes again with it is treated as with any other token that was used.
+
+    Raises:
+        RefreshRefusedError: it was exchanged before, or its user may not log in.
+        TransactionManagementError: there is a transaction already.
+
+    """
+    alias = home()
+    if not may_log_in(user):
+        raise refused(Refusal.INACTIVE)
+    session = _session(user, client_id, scopes, claims, user_agent)
+    session.origin, session.origin_expires_at = _origin(jti), _expiry(legacy_text)
+    for _ in range(TRIES):
+        try:
+            with own_transaction(alias):
+                return _saved(session, alias, predecessor=legacy_text)
+        except IntegrityError:
+            found = read(alias, origin=session.origin)
+            if found is None:
+                # It was something else, as that the user is no more.
+                raise
+            again = _again(found, legacy_text)
+        except OperationalError as error:
+            if not is_outdated(error):
+                raise
+            continue
+        if again is not None:
+            return again
+    raise refused(Refusal.USED)
+
+
+@sensitive_variables()
+def _again(found: Read, legacy_text: str) -> Opened | None:
+    """Answer who is not the first; None if the session has changed meanwhile."""
+    is_soon = within_grace(found.session.created_at, found.at)
+    refusal = judged(found, Standing.RECENT if is_soon else Standing.STALE)
+    again = None
+    if refusal is Refusal.USED:
+        again = repeated(found.session, legacy_text)
+    if again is None:
+        refuse(found, refusal or Refusal.USED)
+        return None
+    return again.session, again.refresh_token
+
+
+def _session(
+    user: Any,
+    client_id: str,
+    scopes: Iterable[str],
+    claims: Mapping[str, Any] | None,
+    user_agent: str,
+) -> TokenSession:
+    session = TokenSession(
+        # By its key: a router may have read the user elsewhere.
+        user_id=user.pk,
+        client_id=client_id,
+        scopes=" ".join(sorted(set(scopes))),
+        claims=dict(claims or {}),
+        auth_hash=auth_digest(user),
+        user_agent=_printable(user_agent),
+    )
+    TokenSession._meta.get_field("user").set_cached_value(session, user)
+    return session
+
+
+@sensitive_variables()
+def _saved(session: TokenSession, alias: str, predecessor: str | None = None) -> Opened:
+    text, lives = texts.new_text(session.pk), lifetimes(session.client_id)
+    session.token_digest = texts.digest_of(text)
+    if predecessor is not None and apikit_settings.tokens.repeat_successor:
+        session.successor = texts.seal(text, predecessor)
+    session.created_at = session.refreshed_at = DatabaseNow()
+    session.expires_at = DatabaseNow(lives.refresh)
+    session.ends_at = DatabaseNow(lives.session)
+    with transaction.atomic(using=alias):
+        session.save(force_insert=True, using=alias)
+        session.refresh_from_db(using=alias, fields=_TIMES)
+    return session, text
+
+
+def _printable(text: str) -> str:
+    """Leave out what not all databases take, as NUL."""
+    longest = TokenSession._meta.get_field("user_agent").max_length
+    return "".join(filter(str.isprintable, text))[:longest]
+
+
+def _origin(jti: str) -> str:
+    sha256 = hashlib.sha256()
+    feed(sha256, ["simplejwt", jti])
+    return sha256.hexdigest()
+
+
+@sensitive_variables()
+def _expiry(legacy_text: str) -> datetime | None:
+    """Read until when a verified token may come again; None: as long as may be."""
+    try:
+        seconds = parse_compact(legacy_text).payload["exp"]
+        expiry = datetime.fromtimestamp(seconds, UTC) + _LEEWAY
+    except (TokenError, KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
+    return expiry if settings.USE_TZ else timezone.make_naive(expiry)
