@@ -1,0 +1,112 @@
+"""What an access token says (RFC 9068 section 2.2)."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed
+
+from drf_apikit.conf import apikit_settings, load
+from drf_apikit.exceptions import RefreshTokenRefused
+from drf_apikit.jose.profiles import RFC9068
+from drf_apikit.tokens.clients import find_client
+from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.simplejwt_settings import simple_jwt
+
+__all__ = ["REGISTERED", "json_ready", "refuse_registered", "session_claims", "sizes"]
+
+logger = logging.getLogger(__name__)
+
+#: What only this package says, and what shows that a token is of another kind.
+REGISTERED: Final = frozenset(
+    {
+        *("iss", "aud", "sub", "client_id", "scope", "iat", "exp", "nbf", "jti"),
+        *("sid", "auth_time", "cnf", *RFC9068.foreign),
+    }
+)
+
+
+def session_claims(session: TokenSession, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the claims of an access token of a session.
+
+    `own` are those that the project has put into the refresh token; the function in
+    `CLAIMS` adds what has to be up to date, and has the last word.
+
+    Raises:
+        ImproperlyConfigured: one of them has a name that is not for them.
+        AuthenticationFailed: the user has the name of a client (RFC 9068 section 5).
+        RefreshTokenRefused: the client is not in the settings any more.
+
+    """
+    extra = {**own, **_of_project(session)}
+    refuse_registered(extra)
+    client, subject = find_client(session.client_id), str(session.user_id)
+    if client is None:
+        raise RefreshTokenRefused
+    if subject == client.client_id:
+        logger.warning("Refused a user whose primary key is a client_id: %s", subject)
+        raise AuthenticationFailed
+    # What the settings have taken away is gone from live sessions as well.
+    scopes = sorted(client.scopes.intersection(session.scopes.split()))
+    scope = {"scope": " ".join(scopes)} if scopes else {}
+    return {
+        **extra,
+        **scope,
+        "sub": subject,
+        "client_id": client.client_id,
+        "sid": str(session.id),
+        "auth_time": _seconds(session),
+    }
+
+
+def refuse_registered(names: Iterable[str]) -> None:
+    """Refuse claims of a project that have a name of ours.
+
+    Raises:
+        ImproperlyConfigured: one of them has.
+
+    """
+    taken = sorted(REGISTERED.intersection(names))
+    if taken:
+        raise ImproperlyConfigured(
+            f"Claims of a project may not be called {', '.join(taken)}: these say who"
+            " may do what (RFC 9068 section 2.2). Give them names of your own."
+        )
+
+
+def json_ready(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Make claims what JSON has, with `JSON_ENCODER` of `SIMPLE_JWT`.
+
+    Raises:
+        TypeError: there is something that JSON has not.
+        ValueError: so it is with not-a-number and infinities.
+
+    """
+    encoder = simple_jwt("JSON_ENCODER")
+    encoder = load(encoder) if isinstance(encoder, str) else encoder
+    ready: dict[str, Any] = json.loads(
+        json.dumps(dict(claims), cls=encoder, allow_nan=False)
+    )
+    return ready
+
+
+def sizes(claims: Mapping[str, Any]) -> str:
+    """Name the three largest claims with their octets, never what they say."""
+    found = {name: len(json.dumps(value)) for name, value in claims.items()}
+    largest = sorted(found, key=lambda name: -found[name])[:3]
+    return ", ".join(f"{name}: {found[name]}" for name in largest)
+
+
+def _of_project(session: TokenSession) -> dict[str, Any]:
+    path = apikit_settings.tokens.claims
+    return {} if path is None else dict(load(path)(session.user, session))
+
+
+def _seconds(session: TokenSession) -> int:
+    """Tell when the person has logged in; without `USE_TZ` it is local time."""
+    since = session.created_at
+    aware = timezone.make_aware(since) if timezone.is_naive(since) else since
+    return int(aware.timestamp())

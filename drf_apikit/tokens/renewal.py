@@ -1,0 +1,138 @@
+"""From a refresh token to the next one, with an access token."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from rest_framework_simplejwt import tokens as simplejwt
+from rest_framework_simplejwt.exceptions import TokenError
+
+from drf_apikit.conf import apikit_settings
+from drf_apikit.tokens.claims import REGISTERED
+from drf_apikit.tokens.clients import find_client
+from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.sessions import (
+    Ending,
+    RefreshRefusedError,
+    Refusal,
+    end_session,
+    exchange_legacy,
+    find_session,
+    may_log_in,
+    rotate,
+)
+from drf_apikit.tokens.simplejwt_settings import simple_jwt
+from drf_apikit.tokens.tokens import RefreshToken
+
+__all__ = ["Pair", "log_out", "renew"]
+
+#: Who comes within the grace, or later, with a token that was once good.
+_USED: Final = frozenset({Refusal.USED, Refusal.REUSED})
+#: Whose session is over anyway: a logout that is sent again has come to its end.
+_OVER: Final = frozenset({Refusal.ENDED, Refusal.EXPIRED, Refusal.PASSWORD})
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A refresh token and an access token, with what both are about."""
+
+    refresh: str
+    access: Any
+    #: Signed.
+    access_text: str
+
+    def answer(self) -> dict[str, Any]:
+        """Give what a client gets (RFC 6749 section 5.1, with simplejwt's names)."""
+        claims = self.access.payload
+        answer = {
+            "refresh": self.refresh,
+            "access": self.access_text,
+            "token_type": "Bearer",
+            "expires_in": claims["exp"] - claims["iat"],
+        }
+        scope = claims.get("scope")
+        return {**answer, "scope": scope} if scope else answer
+
+    @classmethod
+    def of(cls, token: RefreshToken) -> "Pair":
+        """Write both."""
+        access = token.access_token
+        text = str(access)
+        return cls(str(token), access, text)
+
+
+def renew(text: str, kind: type[RefreshToken], user_agent: str = "") -> Pair:
+    """Use up a refresh token.
+
+    The access token is signed first: whatever keeps that from being done, the refresh
+    token is as good as before.
+
+    Raises:
+        RefreshRefusedError: it is not good, or another request has used it.
+
+    """
+    if _is_legacy(text):
+        return Pair.of(kind.of_session(*_exchanged(text, user_agent)))
+    try:
+        ready = Pair.of(kind.of_session(find_session(text), text))
+    except RefreshRefusedError:
+        # What is wrong with it is for `rotate` to judge, which may do harm.
+        rotated = rotate(text)
+        return Pair.of(kind.of_session(rotated.session, rotated.refresh_token))
+    rotated = rotate(text)
+    return Pair(rotated.refresh_token, ready.access, ready.access_text)
+
+
+def log_out(text: str) -> None:
+    """End the session of a refresh token, or of one that it came from.
+
+    Raises:
+        RefreshRefusedError: it is nobody's.
+
+    """
+    try:
+        session = _exchanged(text, "")[0] if _is_legacy(text) else find_session(text)
+    except RefreshRefusedError as error:
+        if error.refusal in _OVER:
+            return
+        if error.refusal not in _USED or error.session is None:
+            raise
+        session = error.session
+    end_session(session.id, Ending.LOGOUT)
+
+
+def _is_legacy(text: str) -> bool:
+    """Tell whether it may be one of simplejwt's, which the settings let in."""
+    is_wanted = apikit_settings.tokens.legacy_refresh_tokens == "exchange"
+    return is_wanted and text.count(".") == 2
+
+
+def _exchanged(text: str, user_agent: str) -> tuple[TokenSession, str]:
+    """Make a session of a refresh token that simplejwt itself still takes."""
+    token, user = _judged(text)
+    client = find_client()
+    if client is None or user is None:
+        raise RefreshRefusedError(Refusal.UNKNOWN, None)
+    ours = {*token.no_copy_claims, simple_jwt("USER_ID_CLAIM"), *REGISTERED}
+    return exchange_legacy(
+        user,
+        text,
+        token[simple_jwt("JTI_CLAIM")],
+        client_id=client.client_id,
+        scopes=client.scopes,
+        claims={name: token[name] for name in token.payload if name not in ours},
+        user_agent=user_agent,
+    )
+
+
+def _judged(text: str) -> tuple[Any, Any]:
+    """Have simplejwt verify it, blacklist and all; give it and its user."""
+    kind: Any = simplejwt.RefreshToken
+    users: Any = get_user_model()._default_manager
+    try:
+        token = kind(text)
+        key = {simple_jwt("USER_ID_FIELD"): token[simple_jwt("USER_ID_CLAIM")]}
+        user = users.filter(**key).first()
+    except (KeyError, OverflowError, TokenError, TypeError, ValueError):
+        raise RefreshRefusedError(Refusal.UNKNOWN, None) from None
+    return token, user if user is not None and may_log_in(user) else None
