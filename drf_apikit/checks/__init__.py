@@ -9,6 +9,13 @@ from drf_apikit.checks.authentication import (
 )
 from drf_apikit.checks.clients import check_deployed_clients
 from drf_apikit.checks.conditional import check_conditional
+from drf_apikit.checks.deployment import (
+    check_deployed_endpoints,
+    check_deployed_oidc,
+    check_deployed_packages,
+    check_deployed_simplejwt,
+    check_deployed_tokens,
+)
 from drf_apikit.checks.idempotency import check_idempotency
 from drf_apikit.checks.login import (
     check_deployed_login,
@@ -26,7 +33,12 @@ __all__ = [
     "check_cors",
     "check_deployed_authentication",
     "check_deployed_clients",
+    "check_deployed_endpoints",
     "check_deployed_login",
+    "check_deployed_oidc",
+    "check_deployed_packages",
+    "check_deployed_simplejwt",
+    "check_deployed_tokens",
     "check_groups",
     "check_idempotency",
     "check_login",
@@ -52,6 +64,11 @@ def register() -> None:
     checks.register(check_login_views, checks.Tags.urls)
     checks.register(check_deployed_login, checks.Tags.security, deploy=True)
     checks.register(check_deployed_clients, checks.Tags.security, deploy=True)
+    checks.register(check_deployed_simplejwt, checks.Tags.security, deploy=True)
+    checks.register(check_deployed_oidc, checks.Tags.security, deploy=True)
+    checks.register(check_deployed_endpoints, checks.Tags.security, deploy=True)
+    checks.register(check_deployed_tokens, checks.Tags.security, deploy=True)
+    checks.register(check_deployed_packages, checks.Tags.security, deploy=True)
     checks.register(check_groups, checks.Tags.database)
     checks.register(check_scopes, checks.Tags.urls)
     checks.register(check_cors, checks.Tags.compatibility)

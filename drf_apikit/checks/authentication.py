@@ -14,6 +14,7 @@ from rest_framework.views import APIView, exception_handler
 
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.checks.caches import is_private
+from drf_apikit.checks.classes import names_of
 from drf_apikit.checks.views import routed_views
 from drf_apikit.conf import IssuerSettings, apikit_settings
 
@@ -162,7 +163,7 @@ def _silent(classes: Sequence[Any], where: str) -> Iterator[checks.CheckMessage]
 def _rivals(classes: Sequence[Any], where: str) -> Iterator[checks.CheckMessage]:
     """DRF stops at the first class that refuses."""
     for cls in classes:
-        for name in _names(cls):
+        for name in names_of(cls):
             if name in _RIVALS and _takes_bearer(cls, name):
                 yield checks.Warning(
                     f"{where} has both JWTBearerAuthentication and {cls.__name__}, and"
@@ -171,13 +172,6 @@ def _rivals(classes: Sequence[Any], where: str) -> Iterator[checks.CheckMessage]
                     hint=_RIVALS[name],
                     id="drf_apikit.W020",
                 )
-
-
-def _names(cls: Any) -> list[str]:
-    """Name a class and its bases without importing what may not be installed."""
-    return [
-        f"{one.__module__}.{one.__qualname__}" for one in getattr(cls, "__mro__", ())
-    ]
 
 
 def _takes_bearer(cls: Any, name: str) -> bool:

@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.module_loading import import_string
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend as UnverifyingBackend
 
+from drf_apikit.checks.classes import loaded
 from drf_apikit.conf import apikit_settings
 from drf_apikit.login.backend import OIDCAuthenticationBackend
 from drf_apikit.login.middleware import SessionRefresh
@@ -19,7 +20,7 @@ from drf_apikit.login.views import (
     OIDCAuthenticationRequestView,
 )
 
-__all__ = ["check_deployed_login", "check_login", "check_login_views"]
+__all__ = ["check_deployed_login", "check_login", "check_login_views", "is_wanted"]
 
 _BACKENDS: Final = "AUTHENTICATION_BACKENDS"
 _LOGIN: Final = "DRF_APIKIT['LOGIN']"
@@ -41,7 +42,7 @@ def check_login(**_: Any) -> list[checks.CheckMessage]:
     cookies that no provider's redirect has; `W022` sessions in cookies; `W023` sessions
     that outlive those of the provider.
     """
-    if not _is_wanted():
+    if not is_wanted():
         return []
     return [
         *_registration(),
@@ -53,7 +54,7 @@ def check_login(**_: Any) -> list[checks.CheckMessage]:
 
 def check_login_views(**_: Any) -> list[checks.CheckMessage]:
     """See that the views that a login goes through are ours (`E018`)."""
-    if not getattr(settings, "ROOT_URLCONF", None) or not _is_wanted():
+    if not getattr(settings, "ROOT_URLCONF", None) or not is_wanted():
         return []
     return [
         checks.Error(
@@ -70,7 +71,7 @@ def check_login_views(**_: Any) -> list[checks.CheckMessage]:
 
 def check_deployed_login(**_: Any) -> list[checks.CheckMessage]:
     """Look at what is meant for development (`W024`)."""
-    if not _is_wanted():
+    if not is_wanted():
         return []
     found = []
     if apikit_settings.login.insecure_loopback_http:
@@ -92,7 +93,7 @@ def check_deployed_login(**_: Any) -> list[checks.CheckMessage]:
     ]
 
 
-def _is_wanted() -> bool:
+def is_wanted() -> bool:
     """Tell whether this project lets people log in; of faulty settings others tell."""
     if apikit_settings.faults():
         return False
@@ -131,9 +132,7 @@ def _backends() -> Iterator[checks.CheckMessage]:
 def _middleware() -> Iterator[checks.CheckMessage]:
     names = list(settings.MIDDLEWARE)
     places = [
-        place
-        for place, name in enumerate(names)
-        if _is_a(_loaded(name), SessionRefresh)
+        place for place, name in enumerate(names) if _is_a(loaded(name), SessionRefresh)
     ]
     if not places:
         yield checks.Warning(
@@ -187,15 +186,7 @@ def _refused() -> Iterator[checks.CheckMessage]:
 
 def _listed() -> Iterator[tuple[str, Any]]:
     for path in settings.AUTHENTICATION_BACKENDS:
-        yield path, _loaded(path)
-
-
-def _loaded(path: Any) -> Any:
-    try:
-        return import_string(path)
-    except (AttributeError, ImportError, ImproperlyConfigured):
-        # Django tells.
-        return None
+        yield path, loaded(path)
 
 
 def _is_a(cls: Any, base: type) -> bool:

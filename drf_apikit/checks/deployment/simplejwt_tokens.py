@@ -1,0 +1,186 @@
+"""How long tokens of simplejwt live, what they are good for, and who ends them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, Final
+
+from django.apps import apps
+from django.core import checks
+
+from drf_apikit.checks.classes import is_any, loaded
+from drf_apikit.checks.deployment.pitfalls import tell
+from drf_apikit.checks.deployment.uses import (
+    first_party,
+    is_simplejwt_view,
+    routed,
+    simple_jwt,
+    simplejwt_views,
+    stock_verifiers,
+)
+
+__all__ = ["beside_ours", "renewal", "sessions", "verification"]
+
+_ACCESS: Final = timedelta(minutes=15)
+_REFRESH: Final = timedelta(days=30)
+_LEEWAY: Final = timedelta(minutes=5)
+_BLACKLIST: Final = "rest_framework_simplejwt.token_blacklist"
+_TOKENS: Final = "rest_framework_simplejwt.tokens"
+_SLIDING: Final = ("TokenObtainSlidingView", "TokenRefreshSlidingView")
+
+
+def sessions() -> Iterator[checks.CheckMessage]:
+    """Look at who goes on for how long; sessions of `TOKENS` read these as well."""
+    access, refresh = _life("ACCESS_TOKEN_LIFETIME"), _life("REFRESH_TOKEN_LIFETIME")
+    if access is not None and access > _ACCESS:
+        yield tell(
+            "W029",
+            f"SIMPLE_JWT['ACCESS_TOKEN_LIFETIME'] is {access}: nothing ends an access"
+            " token before that, be it stolen or its user gone",
+            f"Make it {_ACCESS} or less: that is what refresh tokens are for",
+        )
+    if refresh is not None and refresh > _REFRESH:
+        yield tell(
+            "W030",
+            f"SIMPLE_JWT['REFRESH_TOKEN_LIFETIME'] is {refresh}: a token that was"
+            " forgotten somewhere still opens the account",
+            f"Make it {_REFRESH.days} days or less",
+        )
+    if not simple_jwt("CHECK_USER_IS_ACTIVE"):
+        yield tell(
+            "W035",
+            "SIMPLE_JWT['CHECK_USER_IS_ACTIVE'] is False: who was deactivated goes on,"
+            " and renews their tokens",
+            "Leave it out",
+        )
+
+
+def renewal() -> Iterator[checks.CheckMessage]:
+    """Look at what becomes of refresh tokens that were used, or given back."""
+    views = routed()
+    rotates = simple_jwt("ROTATE_REFRESH_TOKENS")
+    if any(is_simplejwt_view(view, "TokenRefreshView") for view in views):
+        yield from _rotation() if rotates else _no_rotation()
+    if not apps.is_installed(_BLACKLIST):
+        for view in views:
+            if is_simplejwt_view(view, "TokenBlacklistView"):
+                yield tell(
+                    "E026",
+                    f"{view} answers 200 to a logout and ends nothing: INSTALLED_APPS"
+                    f" has no {_BLACKLIST}",
+                    "Add it, and migrate; or let drf_apikit.tokens end sessions",
+                )
+
+
+def verification() -> Iterator[checks.CheckMessage]:
+    """Look at what simplejwt lets in, where it is simplejwt that verifies."""
+    yield from _kinds()
+    if simple_jwt("TOKEN_TYPE_CLAIM") is None:
+        yield tell(
+            "E029",
+            "SIMPLE_JWT['TOKEN_TYPE_CLAIM'] is None: refresh tokens, and ID tokens of"
+            " the issuer, do for access tokens",
+            "Leave it out; tokens of others are for JWTBearerAuthentication, whose"
+            " TOKEN_PROFILE tells them apart",
+        )
+    if simple_jwt("JTI_CLAIM") is None:
+        yield tell(
+            "W034",
+            "SIMPLE_JWT['JTI_CLAIM'] is None: no token can be told from another, so"
+            " that none can be blacklisted",
+            "Leave it out",
+        )
+    leeway = _span(simple_jwt("LEEWAY"))
+    if leeway is not None and leeway > _LEEWAY:
+        yield tell(
+            "W036",
+            f"SIMPLE_JWT['LEEWAY'] is {leeway}, by which every token lives longer",
+            "Make it what clocks may differ by: a minute or less",
+        )
+    header = simple_jwt("AUTH_HEADER_NAME")
+    if header != "HTTP_AUTHORIZATION":
+        yield tell(
+            "W038",
+            f"SIMPLE_JWT['AUTH_HEADER_NAME'] is {header!r}: caches and logs know only"
+            " Authorization to be one person's secret",
+            "Leave it out",
+        )
+
+
+def beside_ours() -> Iterator[checks.CheckMessage]:
+    """Look at simplejwt's own ways beside those of `drf_apikit.tokens`."""
+    if first_party() is None:
+        return
+    for where in stock_verifiers():
+        yield tell(
+            "W062",
+            f"{where} has simplejwt's JWTAuthentication with AUTH_TOKEN_CLASSES of"
+            " simplejwt, and DRF_APIKIT['TOKENS'] gives tokens out: those are refused"
+            " there, and whoever has the old key goes on signing",
+            "Put JWTBearerAuthentication in its place",
+        )
+    for view in simplejwt_views():
+        yield tell(
+            "W063",
+            f"{view} is simplejwt's own view, and DRF_APIKIT['TOKENS'] gives tokens"
+            " out: what it hands out belongs to no session that somebody could end",
+            "Import it from drf_apikit.tokens.views",
+        )
+
+
+def _no_rotation() -> Iterator[checks.CheckMessage]:
+    yield tell(
+        "W031",
+        "SIMPLE_JWT['ROTATE_REFRESH_TOKENS'] is False: a stolen refresh token is good"
+        " until it expires, and nobody notices",
+        "Set it to True, with BLACKLIST_AFTER_ROTATION; or let drf_apikit.tokens give"
+        " tokens out",
+    )
+
+
+def _rotation() -> Iterator[checks.CheckMessage]:
+    if not simple_jwt("BLACKLIST_AFTER_ROTATION"):
+        yield tell(
+            "W032",
+            "SIMPLE_JWT['BLACKLIST_AFTER_ROTATION'] is False: a refresh token that was"
+            " used goes on being good beside its successor",
+            f"Set it to True, with {_BLACKLIST} in INSTALLED_APPS",
+        )
+    elif not apps.is_installed(_BLACKLIST):
+        yield tell(
+            "E025",
+            "SIMPLE_JWT['BLACKLIST_AFTER_ROTATION'] is True, and INSTALLED_APPS has no"
+            f" {_BLACKLIST}: simplejwt passes over it, and blacklists nothing",
+            "Add it, and migrate",
+        )
+
+
+def _kinds() -> Iterator[checks.CheckMessage]:
+    """Look at the kinds of tokens that are let in, or handed out."""
+    classes = [loaded(one) for one in simple_jwt("AUTH_TOKEN_CLASSES")]
+    for name in ("UntypedToken", "RefreshToken"):
+        if any(is_any(one, f"{_TOKENS}.{name}") for one in classes):
+            yield tell(
+                "E030",
+                f"SIMPLE_JWT['AUTH_TOKEN_CLASSES'] has {name}: refresh tokens, which"
+                " live long, do for access tokens",
+                "Name AccessToken alone",
+            )
+    sliding = any(is_any(one, f"{_TOKENS}.SlidingToken") for one in classes)
+    if sliding or any(is_simplejwt_view(view, *_SLIDING) for view in routed()):
+        yield tell(
+            "W037",
+            "SIMPLE_JWT['AUTH_TOKEN_CLASSES'] or a view has sliding tokens: who gets"
+            " hold of what each request shows can renew it",
+            "Use pairs of tokens: a refresh token goes to one endpoint alone",
+        )
+
+
+def _life(name: str) -> timedelta | None:
+    value = simple_jwt(name)
+    return value if isinstance(value, timedelta) else None
+
+
+def _span(value: Any) -> timedelta | None:
+    if isinstance(value, int | float):
+        return timedelta(seconds=value)
+    return value if isinstance(value, timedelta) else None

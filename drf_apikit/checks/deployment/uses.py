@@ -1,0 +1,125 @@
+"""What a project uses: nothing is said of settings that nobody reads."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from django.apps import apps
+from django.conf import settings
+from django.urls import get_resolver
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from drf_apikit.checks.classes import is_any, is_of_this_package, loaded
+from drf_apikit.checks.views import RoutedView, routed_views
+from drf_apikit.conf import TokensSettings, apikit_settings
+
+__all__ = [
+    "SIMPLE_JWT",
+    "authentication_lists",
+    "first_party",
+    "is_simplejwt_view",
+    "routed",
+    "simple_jwt",
+    "simplejwt_views",
+    "stock_verifiers",
+    "trusts_simplejwt_keys",
+]
+
+_DEFAULT: Final = "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']"
+_VIEWS: Final = "rest_framework_simplejwt.views"
+_VERIFIER: Final = "rest_framework_simplejwt.authentication.JWTAuthentication"
+_STOCK: Final = "rest_framework_simplejwt.tokens.AccessToken"
+
+#: What simplejwt takes where a setting of it is not set, as far as it is looked at.
+SIMPLE_JWT: Final[Mapping[str, Any]] = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+    "ALGORITHM": "HS256",
+    "AUDIENCE": None,
+    "AUTH_HEADER_NAME": "HTTP_AUTHORIZATION",
+    "AUTH_TOKEN_CLASSES": (_STOCK,),
+    "BLACKLIST_AFTER_ROTATION": False,
+    "CHECK_USER_IS_ACTIVE": True,
+    "ISSUER": None,
+    "JTI_CLAIM": "jti",
+    "JWK_URL": None,
+    "LEEWAY": 0,
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    "ROTATE_REFRESH_TOKENS": False,
+    "TOKEN_TYPE_CLAIM": "token_type",
+    "VERIFYING_KEY": "",
+}
+
+
+def simple_jwt(name: str) -> Any:
+    """Give a setting of simplejwt as it holds."""
+    given = getattr(settings, "SIMPLE_JWT", None)
+    given = given if isinstance(given, Mapping) else {}
+    if name == "SIGNING_KEY":
+        return given.get(name, settings.SECRET_KEY)
+    return given.get(name, SIMPLE_JWT[name])
+
+
+def routed() -> list[RoutedView]:
+    """Give all views of REST framework that somebody can ask."""
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return []
+    return list(routed_views(get_resolver(), APIView))
+
+
+def authentication_lists() -> dict[tuple[Any, ...], str]:
+    """Give the lists of classes that views authenticate by, and where they are named.
+
+    A default that every view overrides is not among them.
+    """
+    default = tuple(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
+    found: dict[tuple[Any, ...], str] = {}
+    for view in routed():
+        # What a method gives depends on the request.
+        if view.cls.get_authenticators is APIView.get_authenticators:
+            classes = tuple(view.get("authentication_classes") or ())
+            found.setdefault(classes, _DEFAULT if classes == default else str(view))
+    return found
+
+
+def first_party() -> TokensSettings | None:
+    """Give the settings of the tokens that this project gives out; None for none."""
+    if apikit_settings.faults():
+        return None
+    tokens = apikit_settings.tokens
+    is_there = apps.is_installed("drf_apikit.tokens")
+    return tokens if is_there and tokens.issuer is not None else None
+
+
+def is_simplejwt_view(view: RoutedView, *names: str) -> bool:
+    """Tell whether a view is simplejwt's of one of these names, with its own tokens."""
+    if not is_any(view.cls, *(f"{_VIEWS}.{name}" for name in names)):
+        return False
+    path = getattr(view.cls, "_serializer_class", None)
+    serializer = loaded(view.get("serializer_class") or path)
+    ours = (view.cls, serializer, getattr(serializer, "token_class", None))
+    return not any(is_of_this_package(one) for one in ours)
+
+
+def simplejwt_views() -> list[RoutedView]:
+    """Give the views that hand out, renew, end or check tokens of simplejwt."""
+    return [view for view in routed() if is_simplejwt_view(view, "TokenViewBase")]
+
+
+def stock_verifiers() -> list[str]:
+    """Say where simplejwt's class checks tokens that its own keys have signed."""
+    classes = simple_jwt("AUTH_TOKEN_CLASSES")
+    if all(is_of_this_package(loaded(one)) for one in classes):
+        return []
+    return [
+        where
+        for listed, where in authentication_lists().items()
+        if any(is_any(one, _VERIFIER) for one in listed)
+    ]
+
+
+def trusts_simplejwt_keys() -> bool:
+    """Tell whether somebody who has simplejwt's key gets in."""
+    tokens = first_party()
+    exchanges = tokens is not None and tokens.legacy_refresh_tokens == "exchange"
+    return bool(exchanges or stock_verifiers() or simplejwt_views())
