@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
+from django.db import router, transaction
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import TokenError
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.tokens.claims import REGISTERED
 from drf_apikit.tokens.clients import find_client
+from drf_apikit.tokens.keyring import current_ring
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
     Ending,
@@ -55,10 +57,13 @@ class Pair:
 
     @classmethod
     def of(cls, token: RefreshToken) -> "Pair":
-        """Write both."""
-        access = token.access_token
-        text = str(access)
-        return cls(str(token), access, text)
+        """Write both; a session that opens here does so with both or not at all."""
+        # What the ring may have to write is no part of that.
+        current_ring().signing_key()
+        with transaction.atomic(using=router.db_for_write(TokenSession)):
+            access = token.access_token
+            text = str(access)
+            return cls(str(token), access, text)
 
 
 def renew(text: str, kind: type[RefreshToken], user_agent: str = "") -> Pair:

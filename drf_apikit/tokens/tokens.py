@@ -24,7 +24,6 @@ from drf_apikit.tokens.claims import (
     session_claims,
 )
 from drf_apikit.tokens.clients import TokenClient, find_client
-from drf_apikit.tokens.keyring import current_ring
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
     Ending,
@@ -182,8 +181,6 @@ class RefreshToken(simplejwt.RefreshToken):
             scopes = self._scopes
             if client is None:
                 raise ImproperlyConfigured("There is no client to open a session for.")
-            # Where nothing can be signed, nothing should be kept.
-            current_ring().signing_key()
             session, text = open_session(
                 self._owner(),
                 client_id=client.client_id,
