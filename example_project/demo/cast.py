@@ -34,7 +34,10 @@ class Cast:
     client_secrets: dict[str, str] = field(
         default_factory=lambda: {name: _secret() for name in (*CUSTOMERS, OPERATOR)}
     )
-
+    #: Of the mobile app: the ledger's own, which the provider never sees.
+    app_passwords: dict[str, str] = field(
+        default_factory=lambda: {name: _secret() for name in CUSTOMERS}
+    )
     web_secret: str = field(default_factory=_secret)
     worker_secret: str = field(default_factory=_secret)
 
@@ -98,7 +101,7 @@ class Cast:
             Person(
                 username=name,
                 subjects=(subject_of(name), self.client_of(name), *also.get(name, ())),
-                password=password if name == OPERATOR else None,
+                password=self.app_passwords.get(name, password),
                 staff=name == OPERATOR,
             )
             for name, password in self.passwords.items()

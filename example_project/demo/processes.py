@@ -20,11 +20,11 @@ from urllib.parse import quote
 
 from django.core.management.base import CommandError
 
-from demo.cast import APP_CLIENT, WEB_CLIENT, WORKER_CLIENT, Cast
+from demo.cast import APP_CLIENT, CUSTOMERS, WEB_CLIENT, WORKER_CLIENT, Cast
 from demo.guardian import Guardian
 from demo.requirements import LOOPBACK
 
-__all__ = ["MANAGE", "Services"]
+__all__ = ["MANAGE", "ROOT", "Services"]
 
 ROOT = Path(__file__).resolve().parents[1]
 MANAGE = ROOT / "manage.py"
@@ -42,7 +42,9 @@ FOREIGN = frozenset(
         "DATABASE_URL",
         "DEBUG",
         "GUNICORN_CMD_ARGS",
+        "LEDGER_PASSWORD",
         "LEDGER_URL",
+        "LEDGER_USERNAME",
         "LOG_LEVEL",
         "OIDC_AUDIENCE",
         "OIDC_ISSUER",
@@ -55,6 +57,8 @@ FOREIGN = frozenset(
         "SWAGGER_AUTHORIZE_URL",
         "SWAGGER_CLIENT_ID",
         "SWAGGER_TOKEN_URL",
+        "TOKENS_AUDIENCE",
+        "TOKENS_ISSUER",
         "WEB_CONCURRENCY",
     }
 )
@@ -150,11 +154,28 @@ class Services:
             "WORKER_CLIENT_SECRET": self.cast.worker_secret,
         }
 
+    @property
+    def mobile_env(self) -> dict[str, str]:
+        """What the mobile app has to be told."""
+        person = CUSTOMERS[0]
+        return {
+            "LEDGER_URL": self.api,
+            "LEDGER_USERNAME": person,
+            "LEDGER_PASSWORD": self.cast.app_passwords[person],
+        }
+
     def work(self, file: Path) -> tuple[int, str]:
         """Run the worker to its end; give its exit code and what it said."""
+        return self._manage(self.worker_env, "worker", str(file))
+
+    def manage(self, *words: str) -> tuple[int, str]:
+        """Run a command of the ledger to its end; give likewise."""
+        return self._manage(self._places["ledger"].env, *words)
+
+    def _manage(self, env: Mapping[str, str], *words: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, str(MANAGE), "worker", str(file)],
-            env={**_environment(), **self.worker_env},
+            [sys.executable, str(MANAGE), *words],
+            env={**_environment(), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -190,6 +211,8 @@ class Services:
             "SWAGGER_AUTHORIZE_URL": f"{self.issuer}/authorize/",
             "SWAGGER_CLIENT_ID": APP_CLIENT,
             "SWAGGER_TOKEN_URL": f"{self.issuer}/token/",
+            "TOKENS_AUDIENCE": self.api,
+            "TOKENS_ISSUER": self.api,
         }
 
     def _database_url(self, name: str) -> str:

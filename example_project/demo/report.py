@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from demo.cast import CUSTOMERS, OPERATOR, Cast
 from demo.exchange import ETAG, TOKEN, Answer, Request
 from demo.expectations import Step
+from demo.outcome import Outcome
 from demo.steps import SCOPE
-from demo.tries import Outcome
 
 __all__ = ["Report", "Stream"]
 
@@ -69,12 +69,14 @@ class Report:
 
     def people(self, cast: Cast) -> None:
         """Write who can sign in, with the secrets of this run."""
-        rows = [("", "password", "client for curl", "client secret")]
+        rows = [("", "password", "of the app", "client for curl", "client secret")]
         for name in (*CUSTOMERS, OPERATOR):
             role = "staff, sees all" if name == OPERATOR else "customer"
             client = cast.client_of(name)
             secret = cast.client_secrets[name]
-            rows.append((f"{name} ({role})", cast.passwords[name], client, secret))
+            of_app = cast.app_passwords.get(name, "")
+            password = cast.passwords[name]
+            rows.append((f"{name} ({role})", password, of_app, client, secret))
         widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
         for number, row in enumerate(rows):
             cells = (
@@ -128,7 +130,7 @@ class Report:
         self._judge([(each.text, each.text not in wrong) for each in step.expectations])
 
     def outcome(self, number: int, outcome: Outcome) -> None:
-        """Write what was tried with a browser, or the worker: likewise."""
+        """Write what was tried by script: likewise."""
         is_wrong = not all(holds for _, holds in outcome.expected)
         self._title(number, outcome.title, is_wrong=is_wrong)
         for line in outcome.told:

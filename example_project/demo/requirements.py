@@ -27,6 +27,7 @@ MODULES = (
     "oauth2_provider",
     "requests",
     "rest_framework",
+    "rest_framework_simplejwt",
 )
 
 

@@ -2,13 +2,15 @@
 
 import sys
 import time
+from itertools import chain
 
 from django.core.management.base import CommandError
 
 from demo.cast import CUSTOMERS, OPERATOR, Cast
 from demo.exchange import Answer, Request, send
 from demo.expectations import Step
-from demo.processes import MANAGE, Services
+from demo.phone import try_phone
+from demo.processes import MANAGE, ROOT, Services
 from demo.report import Report, Stream
 from demo.steps import (
     QUIET,
@@ -87,9 +89,9 @@ class Show:
             failed += bool(wrong)
             before = answer
         self._report.line()
-        self._report.line("A browser without JavaScript, and the worker:")
+        self._report.line("A browser without JavaScript, the worker, and a phone:")
         total = len(steps)
-        for outcome in try_all(self._services):
+        for outcome in chain(try_all(self._services), try_phone(self._services)):
             total += 1
             self._report.outcome(total, outcome)
             failed += not all(holds for _, holds in outcome.expected)
@@ -157,6 +159,12 @@ class Show:
         file = services.write("payments.csv", PAYMENTS)
         words = [sys.executable, str(MANAGE), "worker", str(file)]
         report.command(words, services.worker_env)
+        report.recipe(
+            "The mobile app: with a password of the ledger's own, and its tokens",
+            ["Paste this into another shell."],
+        )
+        env = {"PYTHONPATH": str(ROOT), **services.mobile_env}
+        report.command([sys.executable, "-m", "mobile"], env)
 
     def _steps(self, token: str) -> tuple[Step, ...]:
         api = self._services.api

@@ -4,20 +4,20 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 
 from demo.cast import APP_CLIENT, CUSTOMERS
+from demo.outcome import Outcome
 from demo.processes import Services
 from demo.steps import SCOPE
 from demo.visitor import SECONDS, Page, Visitor
 
-__all__ = ["PAYMENTS", "TRIED", "Outcome", "try_all"]
+__all__ = ["PAYMENTS", "TRIED", "try_all"]
 
 PERSON = CUSTOMERS[0]
 AMOUNT = Decimal("12.34")
@@ -31,15 +31,6 @@ MONEY = re.compile(r'<p class="money">([0-9,.]+) ')
 ROW = re.compile(r'href="(/transfers/\d+/)"')
 #: How many outcomes there are.
 TRIED = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was tried, what came of it, and whether that is right."""
-
-    title: str
-    told: Sequence[str]
-    expected: Sequence[tuple[str, bool]]
 
 
 def try_all(services: Services) -> Iterator[Outcome]:

@@ -16,7 +16,8 @@ class Person:
     """A user, with all the subjects that its tokens may name.
 
     The id of a machine client is such a subject too: the client then acts as the
-    user. Without a password nobody signs in at the admin site.
+    user. Without a password nobody signs in here: the staff at the admin site, and
+    customers with the mobile app.
     """
 
     username: str

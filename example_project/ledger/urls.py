@@ -26,6 +26,7 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 # What is public needs no token, and would refuse a wrong one without this.
 OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": []}
 LOGIN = bool(getattr(settings, "LOGIN", None))
+TOKENS = bool(getattr(settings, "TOKENS", None))
 
 
 class RootView(APIRootView):
@@ -75,6 +76,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
 ]
+
+if TOKENS:
+    urlpatterns.append(path("", include("ledger.token_urls")))
 
 if LOGIN:
     urlpatterns += [

@@ -33,7 +33,7 @@ def main() -> None:
 
 def _show(phone: Session) -> None:
     """Print what the API says with this person's token."""
-    for path in ("/api/accounts/", "/api/token/sessions/"):
+    for path in ("/api/accounts/", "/api/sessions/"):
         answer = phone.request("GET", path)
         answer.raise_for_status()
         body = answer.json()

@@ -90,6 +90,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "OIDC_RP_CLIENT_ID": "somebody",
         "SWAGGER_CLIENT_ID": "somebody",
         "REDIS_URL": "redis://127.0.0.1:1",
+        "TOKENS_ISSUER": "https://issuer.invalid",
     }
     return {**os.environ, **foreign, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
 

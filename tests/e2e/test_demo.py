@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from demo.management.commands.demo import Command
+from demo.phone import PHONE_TRIED
 from demo.tries import TRIED
 from tests.conftest import in_ci
 from tests.e2e.demonstration import MANAGE, finish, running
@@ -34,7 +35,7 @@ def test_the_check_is_right_in_every_step(folder: Path) -> None:
     code, text = finish(folder, "--check", "--rows", "2000")
     assert code == 0, text
     verdicts = re.findall(r"^\d+\. .* (ok|WRONG)$", text, re.MULTILINE)
-    assert verdicts == ["ok"] * (len(STATUSES) + TRIED)
+    assert verdicts == ["ok"] * (len(STATUSES) + TRIED + PHONE_TRIED)
     answers = re.findall(r"^   < (\d{3}) ", text, re.MULTILINE)
     assert [int(answer) for answer in answers] == STATUSES
     assert '"count": 2000' in text
@@ -48,6 +49,7 @@ def test_the_printed_lines_work_and_a_kill_leaves_nothing(folder: Path) -> None:
         assert demo.remains()
         _paste(demo.text, folder)
         _paste_worker(demo.text, folder)
+        _paste_mobile(demo.text, folder)
         demo.process.kill()
         assert demo.finish() == -signal.SIGKILL
         assert demo.remains() == []
@@ -171,18 +173,31 @@ def _paste(text: str, folder: Path) -> None:
 
 def _paste_worker(text: str, folder: Path) -> None:
     """Run the printed command of the worker, twice, as it says."""
-    command = re.search(r"^INSECURE_HTTP=(?:.*\\\n)+.*$", text, re.MULTILINE)
-    assert command is not None
     for says in ("paid, transfer", "paid before, transfer"):
-        done = subprocess.run(
-            ["bash", "-c", command[0]],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=folder.parent,
-            env={**os.environ, "no_proxy": "*"},
-        )
-        assert done.stdout.count(says) == 2
+        assert _pasted("INSECURE_HTTP", text, folder).count(says) == 2
+
+
+def _paste_mobile(text: str, folder: Path) -> None:
+    """Run the printed command of the mobile app."""
+    said = _pasted("PYTHONPATH", text, folder)
+    assert "/api/accounts/: 4" in said
+    assert "'current': True" in said
+    assert said.endswith("Logged out.\n")
+
+
+def _pasted(variable: str, text: str, folder: Path) -> str:
+    """Run the printed command that begins with a variable; give what it says."""
+    command = re.search(rf"^{variable}=(?:.*\\\n)+.*$", text, re.MULTILINE)
+    assert command is not None
+    done = subprocess.run(
+        ["bash", "-c", command[0]],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder.parent,
+        env={**os.environ, "no_proxy": "*"},
+    )
+    return done.stdout
 
 
 def _is_free(port: int) -> bool:

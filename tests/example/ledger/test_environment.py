@@ -11,6 +11,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from ledger import environment
+from mobile import CLIENT_ID
 
 ROOT = Path(environment.__file__).parents[1]
 PRINT = """
@@ -19,7 +20,8 @@ django.setup()
 from django.conf import settings
 names = ("DEBUG", "DATABASES", "CACHES", "ALLOWED_HOSTS", "SESSION_COOKIE_SECURE",
          "DRF_APIKIT", "SERVE_STATIC", "SECRET_KEY", "CSRF_TRUSTED_ORIGINS",
-         "MIDDLEWARE", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "LOGIN_REDIRECT_URL")
+         "MIDDLEWARE", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "LOGIN_REDIRECT_URL",
+         "SECURE_HSTS_SECONDS")
 found = {name: getattr(settings, name) for name in names}
 if found["DRF_APIKIT"]["AUTHENTICATION"]["ISSUERS"]:
     from django.urls import get_resolver
@@ -36,6 +38,9 @@ def test_production_is_what_nothing_set_means() -> None:
     assert settings["SESSION_COOKIE_SECURE"] is True
     assert settings["SERVE_STATIC"] is False
     assert settings["DRF_APIKIT"]["AUTHENTICATION"]["ISSUERS"] == {}
+    assert "TOKENS" not in settings["DRF_APIKIT"]
+    assert settings["SECURE_HSTS_SECONDS"] > 0
+    assert settings["REST_FRAMEWORK"]["NUM_PROXIES"] == 0
     database = settings["DATABASES"]["default"]
     assert database["ENGINE"] == "django.db.backends.sqlite3"
     assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
@@ -72,6 +77,10 @@ def test_postgresql_redis_and_an_issuer_by_variables() -> None:
 
 PROVIDER = {"OIDC_ISSUER": "https://id.example", "OIDC_AUDIENCE": "https://api.example"}
 CLIENT = {"OIDC_RP_CLIENT_ID": "ledger-web", "OIDC_RP_CLIENT_SECRET": "secret"}
+TOKENS = {
+    "TOKENS_ISSUER": "https://ledger.example",
+    "TOKENS_AUDIENCE": "https://api.example",
+}
 SWAGGER = {
     "SWAGGER_CLIENT_ID": "ledger-docs",
     "SWAGGER_AUTHORIZE_URL": "https://id.example/authorize",
@@ -99,6 +108,28 @@ def test_people_log_in_where_the_provider_knows_a_client() -> None:
     assert insecure["DRF_APIKIT"]["LOGIN"]["INSECURE_LOOPBACK_HTTP"] is True
 
 
+def test_the_ledger_is_an_issuer_beside_the_provider_where_it_has_a_url() -> None:
+    without, settings = _settings(KEY | PROVIDER), _settings(KEY | PROVIDER | TOKENS)
+    apikit = settings["DRF_APIKIT"]
+    assert apikit["TOKENS"] == {
+        "ISSUER": "https://ledger.example",
+        "AUDIENCE": "https://api.example",
+        "SCOPES": ["ledger:read", "ledger:write"],
+        "CLIENTS": {CLIENT_ID: {}},
+        "REPEAT_SUCCESSOR": True,
+    }
+    issuers = apikit["AUTHENTICATION"]["ISSUERS"]
+    assert issuers.keys() == {"https://id.example", "https://ledger.example"}
+    assert issuers["https://ledger.example"] == {
+        "AUDIENCE": "https://api.example",
+        "USERS": "local",
+        "KEY_SOURCE": "drf_apikit.tokens.keyring.local_keys",
+    }
+    assert len(settings["paths"]) == len(without["paths"]) + 1
+    alone = _settings(KEY | TOKENS)["DRF_APIKIT"]["AUTHENTICATION"]["ISSUERS"]
+    assert alone.keys() == {"https://ledger.example"}
+
+
 def test_swagger_ui_signs_in_as_a_public_client_with_pkce() -> None:
     settings = _settings(KEY | SWAGGER)["SPECTACULAR_SETTINGS"]
     assert settings["OAUTH2_FLOWS"] == ["authorizationCode"]
@@ -118,6 +149,12 @@ def test_debug_needs_nothing_and_makes_a_key_of_its_own() -> None:
     assert len(first["SECRET_KEY"]) >= 50
     assert first["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1"]
     assert first["SESSION_COOKIE_SECURE"] is False
+    assert first["SECURE_HSTS_SECONDS"] == 0
+
+
+def test_behind_a_proxy_the_address_is_what_it_says() -> None:
+    settings = _settings(KEY | {"BEHIND_PROXY": "1"})
+    assert settings["REST_FRAMEWORK"]["NUM_PROXIES"] == 1
 
 
 @pytest.mark.parametrize(
@@ -127,6 +164,16 @@ def test_debug_needs_nothing_and_makes_a_key_of_its_own() -> None:
         pytest.param(KEY | {"DEBUG": "maybe"}, "DEBUG must be 1 or 0", id="debug"),
         pytest.param(
             KEY | {"OIDC_ISSUER": "https://id.example"}, "OIDC_AUDIENCE", id="audience"
+        ),
+        pytest.param(
+            KEY | {"TOKENS_ISSUER": "https://ledger.example"},
+            "TOKENS_AUDIENCE",
+            id="own-audience",
+        ),
+        pytest.param(
+            KEY | PROVIDER | {"TOKENS_ISSUER": PROVIDER["OIDC_ISSUER"]},
+            "TOKENS_ISSUER is OIDC_ISSUER",
+            id="one-issuer-twice",
         ),
         pytest.param(KEY | CLIENT, "OIDC_RP_CLIENT_ID needs OIDC_ISSUER", id="login"),
         pytest.param(
