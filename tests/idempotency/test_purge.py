@@ -1,6 +1,7 @@
 """Expired records go, and nothing else, whoever is at them at the same time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,17 +16,17 @@ from django.db import (
 from django.utils import timezone
 from pytest_django import Settings
 
-from drf_apikit.idempotency import purge as purging
+from drf_apikit import purging
 from drf_apikit.idempotency.claims import (
     Claim,
-    ContentionError,
     claimed,
     deletion,
     store,
 )
 from drf_apikit.idempotency.keys import digest
-from drf_apikit.idempotency.purge import purge
+from drf_apikit.idempotency.purge import RECORDS, purge
 from drf_apikit.models import IdempotencyRecord
+from drf_apikit.purging import BusyError
 from tests.counting import of_block, recorded
 from tests.databases import in_threads
 
@@ -164,7 +165,7 @@ def test_without_skipping_it_does_not_wait_either(
     def patched() -> None:
         features: Any = connection.features
         monkeypatch.setattr(features, "has_select_for_update_skip_locked", False)
-        with pytest.raises(ContentionError):
+        with pytest.raises(BusyError):
             purge(DEFAULT_DB_ALIAS)
 
     fill("expired", 2)
@@ -178,7 +179,7 @@ def test_without_skipping_it_does_not_wait_either(
 def test_on_sqlite_waiting_has_an_end() -> None:
     def impatient() -> None:
         run("PRAGMA busy_timeout = 0")
-        with pytest.raises(ContentionError, match="locked"):
+        with pytest.raises(BusyError, match="locked"):
             purge(DEFAULT_DB_ALIAS)
 
     fill("expired", 2)
@@ -188,20 +189,18 @@ def test_on_sqlite_waiting_has_an_end() -> None:
 
 
 @with_locks_of_rows
-def test_new_records_do_not_wait_for_a_batch(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def delete(scopes: list[str], using: str) -> None:
+def test_new_records_do_not_wait_for_a_batch(database: str) -> None:
+    def delete(scopes: Sequence[str], using: str) -> None:
         if IdempotencyRecord.objects.count() == 5:
             elsewhere(lambda: execute("first"), lambda: execute("second"))
         deletion.delete(scopes, using)
 
-    monkeypatch.setattr(purging, "delete", delete)
+    busy = replace(RECORDS, delete=delete)
     fill("expired", 5)
     if database == "mariadb":
         run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     try:
-        assert purge(DEFAULT_DB_ALIAS) == 5
+        assert purging.purge(busy, DEFAULT_DB_ALIAS) == 5
     finally:
         connection.close()
     assert left() == sorted([scope("first"), scope("second")])

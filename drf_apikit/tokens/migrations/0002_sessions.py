@@ -118,6 +118,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "token session",
                 "verbose_name_plural": "token sessions",
                 "db_table": "drf_apikit_token_session",
+                "permissions": [("end_tokensession", "Can end a token session")],
             },
         ),
     ]

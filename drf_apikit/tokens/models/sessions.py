@@ -79,6 +79,7 @@ class TokenSession(models.Model):
         db_table = "drf_apikit_token_session"
         verbose_name = _("token session")
         verbose_name_plural = _("token sessions")
+        permissions = [("end_tokensession", _("Can end a token session"))]
 
     def __str__(self) -> str:
         return f"{self.client_id} {self.id}"

@@ -1,0 +1,46 @@
+"""Sessions that have ended or expired are deleted."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db import connections
+from django.db.models import Q
+
+from drf_apikit.database_clock import DatabaseNow
+from drf_apikit.purging import Expiry
+from drf_apikit.tokens.models import TokenSession
+
+__all__ = ["OVER", "SESSIONS"]
+
+#: Of sessions that nobody misses. One that began with a token of simplejwt is what
+#: keeps that token from beginning another one, and stays as long as it would be good.
+OVER: Final = Q(expires_at__lte=DatabaseNow()) & (
+    Q(origin=None) | Q(origin_expires_at__lte=DatabaseNow())
+)
+#: Keys of a statement: databases bound its parameters.
+_STATEMENT: Final = 500
+
+
+def _delete(keys: Sequence[Any], using: str) -> None:
+    # MariaDB looks up one key, but reads a small table from its beginning to its end
+    # for several, and waits at each row that others hold.
+    size = 1 if connections[using].vendor == "mysql" else _STATEMENT
+    rows = TokenSession.objects.using(using)
+    for start in range(0, len(keys), size):
+        rows.filter(pk__in=keys[start:][:size]).delete()
+
+
+def _delete_some(limit: int, using: str) -> int:
+    rows = TokenSession.objects.using(using)
+    some = rows.filter(OVER).order_by("expires_at").values("pk")[:limit]
+    return rows.filter(pk__in=some).delete()[0]
+
+
+SESSIONS: Final = Expiry(
+    model=TokenSession,
+    name="token sessions",
+    which=OVER,
+    event="tokens.purged",
+    delete=_delete,
+    delete_some=_delete_some,
+)
