@@ -94,7 +94,9 @@ class Session:
         }
         answer = self._post("", body)
         answer.raise_for_status()
-        self._tokens = _tokens(answer, asked)
+        tokens = _tokens(answer, asked)
+        with self._renewing:
+            self._tokens = tokens
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         """Make a call with a token that is good.
