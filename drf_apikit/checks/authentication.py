@@ -207,7 +207,7 @@ def _cache() -> Iterator[checks.CheckMessage]:
     fetching = [
         issuer
         for issuer, entry in apikit_settings.authentication.issuers.items()
-        if entry.jwks is None
+        if entry.jwks is None and entry.key_source is None
     ]
     backend = settings.CACHES.get(alias, {}).get("BACKEND")
     if fetching and backend is not None and is_private(backend):

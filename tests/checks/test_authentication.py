@@ -27,6 +27,7 @@ from drf_apikit.checks import (
     check_groups,
     register,
 )
+from drf_apikit.checks.deployment import SECTIONS
 from drf_apikit.testing import InMemoryIssuer
 from tests.checks.conftest import Route
 
@@ -261,6 +262,13 @@ def test_a_cache_that_is_not_shared(
     assert found == ([] if silent else [expected])
 
 
+def test_keys_of_this_project_are_not_fetched(route: Route, settings: Any) -> None:
+    source = "drf_apikit.tokens.keyring.local_keys"
+    settings.DRF_APIKIT = trusting({"KEY_SOURCE": source})
+    route(View.as_view())
+    assert told("W018", check_deployed_authentication) == []
+
+
 def test_an_alias_of_no_cache_has_an_error_of_its_own(
     route: Route, settings: Any
 ) -> None:
@@ -354,4 +362,5 @@ def test_the_page_lists_each_check() -> None:
     listed = re.findall(r"^\| `drf_apikit\.([EW]\d{3})` \| .+ \|$", page, re.MULTILINE)
     sources = sorted((ROOT / "drf_apikit/checks").rglob("*.py"))
     known = {found for path in sources for found in IDS.findall(path.read_text())}
-    assert listed == sorted(known)
+    # Those of deployments have a table for each library.
+    assert sorted(listed) == sorted(known | set(SECTIONS))
