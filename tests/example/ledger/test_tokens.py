@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.test import Client
 from django.urls import include, path
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -50,6 +51,11 @@ def _issuing(
 def log_in(username: str = "alice", **changes: str) -> Any:
     body = {"username": username, "password": PASSWORD, "client_id": CLIENT_ID}
     return _anyone().post(TOKEN, {**body, **changes}, format="json")
+
+
+def renew(tokens: dict[str, str]) -> Any:
+    body = {"refresh": tokens["refresh"]}
+    return _anyone().post(f"{TOKEN}refresh/", body, format="json")
 
 
 def client_with(access: str) -> APIClient:
@@ -133,10 +139,35 @@ def test_people_see_and_end_their_own_sessions() -> None:
     other = next(row["id"] for row in rows if not row["current"])
     assert client_with(bobs["access"]).delete(f"{SESSIONS}{other}/").status_code == 404
     assert alice.delete(f"{SESSIONS}{other}/").status_code == 204
-    refused = _anyone().post(
-        f"{TOKEN}refresh/", {"refresh": tablet["refresh"]}, format="json"
-    )
-    assert_problem(refused, 401, "refresh-token-refused")
+    assert_problem(renew(tablet), 401, "refresh-token-refused")
+    assert renew(phone).status_code == 200
+
+
+def test_people_end_all_sessions_but_the_one_that_asks() -> None:
+    phone, tablet, bobs = log_in().json(), log_in().json(), log_in("bob").json()
+    assert client_with(phone["access"]).delete(SESSIONS).status_code == 204
+    statuses = [renew(each).status_code for each in (phone, tablet, bobs)]
+    assert statuses == [200, 401, 200]
+
+
+def test_another_password_ends_the_sessions(people: dict[str, User]) -> None:
+    phone = log_in().json()
+    people["alice"].set_password("another")
+    people["alice"].save()
+    assert_problem(renew(phone), 401, "refresh-token-refused")
+
+
+def test_the_staff_sees_sessions_and_none_of_their_tokens(
+    client: Client, people: dict[str, User]
+) -> None:
+    log_in()
+    people["operator"].is_superuser = True
+    people["operator"].save()
+    client.force_login(people["operator"])
+    page = client.get("/admin/drf_apikit_tokens/tokensession/")
+    assert page.status_code == 200
+    assert CLIENT_ID in page.content.decode()
+    assert "akr1_" not in page.content.decode()
 
 
 def test_a_token_of_the_provider_ends_no_session(client_of: Any) -> None:
