@@ -25,7 +25,6 @@ from demo.guardian import Guardian
 __all__ = ["SECONDS_TO_START", "Answer", "BrokenError", "Client", "Server"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-WORKERS: Final = 2
 SECONDS_TO_START: Final = 60.0
 SECONDS_FOR_ANSWER: Final = 60.0
 LOOK_SECONDS: Final = 0.01
@@ -121,6 +120,7 @@ class Server(ABC):
     application: ClassVar[str]
     #: A path that answers 200 once the application is there.
     health: ClassVar[str]
+    workers: ClassVar[int] = 2
     threads: ClassVar[int] = 8
 
     def __init__(self) -> None:
@@ -214,7 +214,7 @@ class Server(ABC):
     def _serve(self, resources: ExitStack) -> None:
         (self.folder / "gunicorn.conf.py").write_text(GUNICORN)
         words = ["gunicorn", self.application, "--bind", "unix:socket"]
-        words += ["--workers", str(WORKERS), "--threads", str(self.threads)]
+        words += ["--workers", str(self.workers), "--threads", str(self.threads)]
         words += ["--worker-tmp-dir", str(self.folder), "--log-level", "warning"]
         resources.enter_context(self._gunicorn)
         self.start(self._gunicorn, words)

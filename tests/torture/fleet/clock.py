@@ -14,9 +14,9 @@ EPOCH: Final = 1_800_000_000.0
 
 
 class Clock:
-    """A clock in a file that processes share, and in a Redis."""
+    """A clock in a file that processes share, and in a Redis if there is one."""
 
-    def __init__(self, path: Path, redis: RedisServer) -> None:
+    def __init__(self, path: Path, redis: RedisServer | None = None) -> None:
         self.now = EPOCH
         path.write_bytes(struct.pack("d", EPOCH))
         with path.open("r+b") as file:
@@ -25,6 +25,7 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass for all."""
-        self._redis.pass_time(seconds)
+        if self._redis is not None:
+            self._redis.pass_time(seconds)
         self.now += seconds
         struct.pack_into("d", self._memory, 0, self.now)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from demo.guardian import Guardian
 from tests.torture.server import BrokenError, Client
@@ -43,6 +43,10 @@ control_socket_disable = True
 class Processes:
     """So many processes in one folder, and connections to each of them."""
 
+    #: What gunicorn runs, and what runs a management command.
+    application: ClassVar[str] = "tests.torture.fleet.site"
+    manager: ClassVar[str] = "tests.torture.fleet.manage"
+
     def __init__(self, count: int, resources: ExitStack) -> None:
         self.count = count
         name = f"drf-apikit-fleet-{secrets.token_hex(6)}"
@@ -66,7 +70,7 @@ class Processes:
         self._environment = self._variables() | variables
         (self.folder / "gunicorn.conf.py").write_text(GUNICORN)
         for number in range(self.count):
-            words = ["gunicorn", "tests.torture.fleet.site", "--workers", "1"]
+            words = ["gunicorn", self.application, "--workers", "1"]
             words += ["--bind", f"unix:{self._socket(number).name}"]
             words += ["--threads", str(THREADS), "--log-level", "warning"]
             words += ["--worker-tmp-dir", str(self.folder)]
@@ -84,8 +88,12 @@ class Processes:
             RuntimeError: it has failed.
 
         """
+        return self.run(self.manager, *words)
+
+    def run(self, *words: str) -> str:
+        """Run a module with arguments, likewise."""
         done = subprocess.run(
-            self._program(["tests.torture.fleet.manage", *words]),
+            self._program(words),
             env=self._environment,
             cwd=self.folder,
             capture_output=True,
@@ -97,13 +105,16 @@ class Processes:
             raise RuntimeError(f"{words} failed: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def begin(self, number: int, lane: int, path: str, token: str | None) -> Client:
+    def begin(
+        self, number: int, lane: int, path: str, token: str | None, body: Any = None
+    ) -> Client:
         """Send a request to a process but for its end, on one of its connections."""
         place = (number, lane)
         if place not in self._clients:
             self._clients[place] = Client(self._socket(number))
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._clients[place].begin("GET", path, None, headers)
+        method = "GET" if body is None else "POST"
+        self._clients[place].begin(method, path, body, headers)
         return self._clients[place]
 
     def state(self, number: int) -> Any:
