@@ -15,7 +15,11 @@ from rest_framework.views import APIView
 from drf_apikit.checks.caches import is_private
 from drf_apikit.checks.classes import inherits, is_any
 from drf_apikit.checks.deployment.pitfalls import tell
-from drf_apikit.checks.deployment.uses import authentication_lists, routed
+from drf_apikit.checks.deployment.uses import (
+    DEFAULT_CLASSES,
+    authentication_lists,
+    routed,
+)
 from drf_apikit.checks.views import RoutedView
 
 __all__ = ["check_deployed_endpoints"]
@@ -66,10 +70,11 @@ def _passwords() -> Iterator[checks.CheckMessage]:
             " this away where something in front limits it",
         )
     backend = settings.CACHES.get("default", {}).get("BACKEND")
-    if limited and is_private(backend):
+    counted = [view for view in limited if _counts_by_default(view)]
+    if counted and is_private(backend):
         yield tell(
             "W050",
-            f"{limited[0]} is limited by CACHES['default'], {backend}, which each"
+            f"{counted[0]} is limited by CACHES['default'], {backend}, which each"
             " process has for itself: with each of them there are more guesses",
             "Name a cache that all processes share, such as Redis",
         )
@@ -96,12 +101,24 @@ def _limits(cls: Any, view: RoutedView) -> bool:
     return cls.THROTTLE_RATES.get(scope, "a fault that DRF tells of") is not None
 
 
+def _counts_by_default(view: RoutedView) -> bool:
+    """Tell whether all that limits a view counts in the cache `default`."""
+    classes = view.get("throttle_classes") or ()
+    return bool(classes) and all(
+        getattr(cls, "cache", None) is SimpleRateThrottle.cache for cls in classes
+    )
+
+
 def _credentials() -> Iterator[checks.CheckMessage]:
     named = "authenticate_credentials"
     for classes, where in authentication_lists().items():
+        # One that stands alone in a view of its own is meant.
+        beside = where == DEFAULT_CLASSES or any(
+            is_any(one, *_BEARERS) for one in classes
+        )
         for cls in classes:
             plain = inherits(cls, named, module=_CREDENTIALS)
-            if plain and issubclass(cls, BasicAuthentication):
+            if plain and beside and issubclass(cls, BasicAuthentication):
                 yield tell(
                     "W051",
                     f"{where} has {cls.__name__}: each request shows the password, to"
@@ -136,10 +153,9 @@ def _open() -> Iterator[checks.CheckMessage]:
 
 def _is_unsaid(view: RoutedView) -> bool:
     """Tell a view that takes tokens and says nothing of who may use it."""
-    own = view.cls.__mro__[: view.cls.__mro__.index(APIView)]
-    said = "permission_classes" in view.given or any(
-        {"permission_classes", "get_permissions"} & set(vars(cls)) for cls in own
-    )
+    # Behind `@api_view` it is always set, to the same list where nothing was said.
+    named = view.get("permission_classes") is not APIView.permission_classes
+    said = named or view.cls.get_permissions is not APIView.get_permissions
     library = view.cls.__module__.startswith(_LIBRARIES)
     classes = view.get("authentication_classes") or ()
     return not said and not library and any(is_any(cls, *_BEARERS) for cls in classes)

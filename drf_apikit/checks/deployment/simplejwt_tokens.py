@@ -7,12 +7,13 @@ from typing import Any, Final
 from django.apps import apps
 from django.core import checks
 
-from drf_apikit.checks.classes import is_any, loaded
+from drf_apikit.checks.classes import inherits, is_any, loaded
 from drf_apikit.checks.deployment.pitfalls import tell
 from drf_apikit.checks.deployment.uses import (
     first_party,
     is_simplejwt_view,
     routed,
+    serializer_of,
     simple_jwt,
     simplejwt_views,
     stock_verifiers,
@@ -25,6 +26,7 @@ _REFRESH: Final = timedelta(days=30)
 _LEEWAY: Final = timedelta(minutes=5)
 _BLACKLIST: Final = "rest_framework_simplejwt.token_blacklist"
 _TOKENS: Final = "rest_framework_simplejwt.tokens"
+_SERIALIZERS: Final = "rest_framework_simplejwt.serializers"
 _SLIDING: Final = ("TokenObtainSlidingView", "TokenRefreshSlidingView")
 
 
@@ -62,7 +64,10 @@ def renewal() -> Iterator[checks.CheckMessage]:
         yield from _rotation() if rotates else _no_rotation()
     if not apps.is_installed(_BLACKLIST):
         for view in views:
-            if is_simplejwt_view(view, "TokenBlacklistView"):
+            blacklists = is_simplejwt_view(view, "TokenBlacklistView")
+            if blacklists and inherits(
+                serializer_of(view), "validate", module=_SERIALIZERS
+            ):
                 yield tell(
                     "E026",
                     f"{view} answers 200 to a logout and ends nothing: INSTALLED_APPS"

@@ -15,18 +15,21 @@ from drf_apikit.checks.views import RoutedView, routed_views
 from drf_apikit.conf import TokensSettings, apikit_settings
 
 __all__ = [
+    "DEFAULT_CLASSES",
     "SIMPLE_JWT",
     "authentication_lists",
     "first_party",
     "is_simplejwt_view",
     "routed",
+    "serializer_of",
     "simple_jwt",
     "simplejwt_views",
     "stock_verifiers",
     "trusts_simplejwt_keys",
 ]
 
-_DEFAULT: Final = "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']"
+#: Where a list is named that views have by default.
+DEFAULT_CLASSES: Final = "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']"
 _VIEWS: Final = "rest_framework_simplejwt.views"
 _VERIFIER: Final = "rest_framework_simplejwt.authentication.JWTAuthentication"
 _STOCK: Final = "rest_framework_simplejwt.tokens.AccessToken"
@@ -78,7 +81,9 @@ def authentication_lists() -> dict[tuple[Any, ...], str]:
         # What a method gives depends on the request.
         if view.cls.get_authenticators is APIView.get_authenticators:
             classes = tuple(view.get("authentication_classes") or ())
-            found.setdefault(classes, _DEFAULT if classes == default else str(view))
+            found.setdefault(
+                classes, DEFAULT_CLASSES if classes == default else str(view)
+            )
     return found
 
 
@@ -95,10 +100,15 @@ def is_simplejwt_view(view: RoutedView, *names: str) -> bool:
     """Tell whether a view is simplejwt's of one of these names, with its own tokens."""
     if not is_any(view.cls, *(f"{_VIEWS}.{name}" for name in names)):
         return False
-    path = getattr(view.cls, "_serializer_class", None)
-    serializer = loaded(view.get("serializer_class") or path)
+    serializer = serializer_of(view)
     ours = (view.cls, serializer, getattr(serializer, "token_class", None))
     return not any(is_of_this_package(one) for one in ours)
+
+
+def serializer_of(view: RoutedView) -> Any:
+    """Give the serializer of a view of simplejwt, as far as it is declared."""
+    path = getattr(view.cls, "_serializer_class", None)
+    return loaded(view.get("serializer_class") or path)
 
 
 def simplejwt_views() -> list[RoutedView]:

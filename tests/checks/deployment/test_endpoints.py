@@ -2,12 +2,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from django.core.cache import caches
 from rest_framework.authentication import (
     BasicAuthentication,
     SessionAuthentication,
     TokenAuthentication,
 )
 from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework.decorators import (
+    api_view,
+    authentication_classes,
+    permission_classes,
+)
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -160,6 +166,19 @@ def test_each_process_counts_for_itself(route: Route, settings: Any) -> None:
     assert check_deployed_endpoints() == []
 
 
+class Elsewhere(Limit):
+    cache = caches["default"]
+
+
+@pytest.mark.parametrize("classes", [[Elsewhere, Limit], [BaseThrottle]])
+def test_a_throttle_that_counts_elsewhere(
+    route: Route, settings: Any, classes: Any
+) -> None:
+    settings.CACHES = {"default": OWN}
+    route(Obtain.as_view(throttle_classes=classes))
+    assert check_deployed_endpoints() == []
+
+
 # W051, W052: credentials that last.
 
 
@@ -173,10 +192,15 @@ def test_each_process_counts_for_itself(route: Route, settings: Any) -> None:
     ],
 )
 def test_credentials_that_last(route: Route, cls: Any, code: Any, said: str) -> None:
-    route(Said.as_view(authentication_classes=[SessionAuthentication, cls]))
+    route(Said.as_view(authentication_classes=[JWTBearerAuthentication, cls]))
     found = told(check_deployed_endpoints)
     assert list(found) == ([] if code is None else [code])
     assert code is None or said in found[code]
+
+
+def test_a_view_that_is_meant_for_passwords(route: Route) -> None:
+    route(Said.as_view(authentication_classes=[BasicAuthentication]))
+    assert check_deployed_endpoints() == []
 
 
 def test_the_default_is_told_by_its_setting(route: Route, settings: Any) -> None:
@@ -215,6 +239,25 @@ def test_a_view_that_says_who_may(route: Route, settings: Any, view: Any) -> Non
     settings.REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": [EVERYBODY]}
     route(view)
     assert check_deployed_endpoints() == []
+
+
+def test_a_function_that_says_nothing(route: Route, settings: Any) -> None:
+    @api_view()
+    @authentication_classes([JWTBearerAuthentication])
+    def silent(_request: Request) -> Response:
+        return Response({})
+
+    @api_view()
+    @authentication_classes([JWTBearerAuthentication])
+    @permission_classes([AllowAny])
+    def public(_request: Request) -> Response:
+        return Response({})
+
+    settings.REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": [EVERYBODY]}
+    route(public)
+    assert check_deployed_endpoints() == []
+    route(silent)
+    assert f"{__name__}.silent (1 in" in told(check_deployed_endpoints)["W053"]
 
 
 def test_a_default_that_asks(route: Route, settings: Any) -> None:

@@ -6,7 +6,10 @@ from django.core.checks import Error
 from rest_framework.authentication import SessionAuthentication
 from rest_framework_simplejwt import views
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
+from rest_framework_simplejwt.serializers import (
+    TokenBlacklistSerializer,
+    TokenObtainPairSerializer,
+)
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, UntypedToken
 
 from drf_apikit.authentication import JWTBearerAuthentication
@@ -243,6 +246,17 @@ def test_a_logout_that_ends_nothing(route: Route, settings: Any) -> None:
     assert (
         "TokenBlacklistView answers 200 to a logout and ends nothing" in found["E026"]
     )
+
+
+class OwnEnd(TokenBlacklistSerializer):
+    def validate(self, attrs: Any) -> Any:
+        raise NotImplementedError(attrs)
+
+
+def test_a_logout_of_the_project(route: Route, settings: Any) -> None:
+    settings.SIMPLE_JWT = safe_simplejwt()
+    route(views.TokenBlacklistView.as_view(serializer_class=OwnEnd))
+    assert check_deployed_simplejwt() == []
 
 
 # What counts as a token.
