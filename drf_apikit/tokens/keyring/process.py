@@ -11,10 +11,10 @@ from drf_apikit.jose import KeySet
 from drf_apikit.oidc.issuers import KeySource
 from drf_apikit.tokens.keyring.ring import SigningRing
 
-__all__ = ["current_ring", "forget", "local_keys"]
+__all__ = ["Process", "current_ring", "forget", "local_keys"]
 
 
-class _Process:
+class Process:
     """Makes a ring at its first use, and another one when the settings change."""
 
     def __init__(self) -> None:
@@ -28,6 +28,7 @@ class _Process:
             self.ring.begin_anew()
 
     def current(self) -> SigningRing:
+        """Give the ring for the settings of now."""
         settings, ring = apikit_settings.tokens, self.ring
         if ring is None or ring.settings is not settings:
             with self._lock:
@@ -67,6 +68,6 @@ def forget(**_: Any) -> None:
     _PROCESS.ring = None
 
 
-_PROCESS: Final = _Process()
+_PROCESS: Final = Process()
 os.register_at_fork(after_in_child=_PROCESS.begin_anew)
 post_migrate.connect(forget, dispatch_uid="drf_apikit.tokens.keyring")

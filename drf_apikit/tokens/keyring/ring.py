@@ -12,14 +12,13 @@ from django.db import Error, connections, transaction
 
 from drf_apikit.conf import TokensSettings
 from drf_apikit.contention import is_contention, is_outage
-from drf_apikit.counters import count
 from drf_apikit.jose import KeySet
 from drf_apikit.jose.signing import SigningKey
 from drf_apikit.oidc import KeysUnavailableError
-from drf_apikit.signals import signing_key_rotated
 from drf_apikit.tokens.keyring import rows
 from drf_apikit.tokens.keyring.given import GivenKeys
 from drf_apikit.tokens.keyring.material import KeyMaterialError
+from drf_apikit.tokens.keyring.reports import Faults, announce
 from drf_apikit.tokens.keyring.stored import Change, KeyRingError, StoredKeys
 from drf_apikit.tokens.keyring.timeline import Key, Phase, RingKey, entries, phase_at
 
@@ -60,7 +59,7 @@ class SigningRing:
         self._held: _Held | None = None
         self._failed_at = self._cared_at = -math.inf
         self._is_unsure = False
-        self._told: set[str] = set()
+        self._faults = Faults()
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -157,10 +156,18 @@ class SigningRing:
         now, held = self._clock(), self._held
         if held is None or not held.since <= now < held.look_at:
             held = self._look(now, held)
-        if not held.phase.since <= now < held.phase.until:
-            held = replace(held, phase=phase_at(held.keys, now))
-            self._held = held
-        return held.phase
+        if held.phase.since <= now < held.phase.until:
+            return held.phase
+        return self._moved_on(now, held)
+
+    def _moved_on(self, now: float, held: _Held) -> Phase:
+        """Give what holds now; a look of another thread is not forgotten over it."""
+        phase, lock = phase_at(held.keys, now), self._looking
+        if lock.acquire(blocking=False):
+            if self._held is held:
+                self._held = replace(held, phase=phase)
+            lock.release()
+        return phase
 
     def _look(self, now: float, known: _Held | None) -> _Held:
         """Read the keys, unless another thread does: what is known does till then."""
@@ -188,7 +195,7 @@ class SigningRing:
             pause = LOOK if isinstance(error, KeysUnavailableError) else _GLANCE
             held = replace(known, since=now, look_at=now + pause)
         else:
-            self._tell_of_faults(keys)
+            self._faults.tell(key.fault for key in keys)
             # The same object for as long as nothing changes: others compare it.
             is_same = known is not None and known.keys == keys
             phase = known.phase if known and is_same else phase_at(keys, now)
@@ -209,7 +216,8 @@ class SigningRing:
         try:
             phase, now = self._phase(), self._clock()
             if phase.active is None:
-                self._changed(lambda: stored.rotate(now, at_once=True, if_due=False))
+                # Another process may have made it: then only the schedule counts.
+                self._changed(lambda: stored.rotate(now, at_once=False, if_due=True))
                 phase = self._phase()
         except KeyRingError as error:
             raise self._unavailable(str(error)) from error
@@ -227,7 +235,10 @@ class SigningRing:
             return
         self._cared_at = now
         try:
-            transaction.on_commit(lambda: self._cared(stored), using=rows.alias())
+            if connections[rows.alias()].in_atomic_block:
+                transaction.on_commit(lambda: self._cared(stored), using=rows.alias())
+            else:
+                self._cared(stored)
         finally:
             making.release()
 
@@ -250,19 +261,14 @@ class SigningRing:
 
     def _committed(self, change: Change) -> None:
         self._held = self._held and replace(self._held, look_at=-math.inf)
-        if change:
-            logger.info("Signing keys: new %s, old %s", change.added, change.retired)
-            count("tokens.key_rotated")
-            signing_key_rotated.send_robust(
-                sender=SigningRing, added=change.added, retired=change.retired
-            )
+        announce(change)
 
     def _signer(self, active: Key) -> SigningKey:
         try:
             return self._source.signer(active)
         except KeyMaterialError as error:
             told = str(error)
-        self._tell(told)
+        self._faults.tell([told])
         raise self._unavailable(told, LOOK)
 
     def _asked(self, ask: Callable[[], T]) -> T:
@@ -278,17 +284,6 @@ class SigningRing:
         if self._stored is None:
             raise KeyRingError(f"The keys are in KEYS of the section TOKENS: {remedy}.")
         return self._stored
-
-    def _tell_of_faults(self, keys: tuple[Key, ...]) -> None:
-        for key in keys:
-            if key.fault is not None:
-                self._tell(key.fault)
-
-    def _tell(self, fault: str) -> None:
-        """Tell the log once; it is the same for each request."""
-        if fault not in self._told:
-            self._told.add(fault)
-            logger.error("%s", fault)
 
     def _unavailable(self, reason: str, retry_after: int = 1) -> KeysUnavailableError:
         return KeysUnavailableError(self.settings.issuer or "", retry_after, reason)

@@ -29,7 +29,7 @@ _TRIES: Final = 5
 #: Characters of the thumbprint (RFC 7638) that make a `kid` unlike all others: each
 #: token has it.
 _PRINT: Final = 11
-_REMEDY: Final = "Or let another key sign: manage.py apikit_keys rotate --now"
+_REMEDY: Final = "let another key sign: manage.py apikit_keys rotate --now"
 
 
 class KeyRingError(Exception):
@@ -207,18 +207,19 @@ class StoredKeys:
     @sensitive_variables()
     def _opened(self, key: Key) -> SigningKey | str:
         """Decrypt a private key; give why not, as text, where that cannot be done."""
+        told = f"The private key of {key.kid!r}"
         if not key.private:
-            return f"The private key of {key.kid!r} was deleted. {_REMEDY}"
+            return f"{told} was deleted: {_REMEDY}"
         pem = unseal(key.private, key.kid, self._settings.encryption_keys)
         if pem is None:
             return (
-                f"The private key of {key.kid!r} cannot be decrypted: what encrypted it"
+                f"{told} cannot be decrypted: what encrypted it"
                 " is neither in ENCRYPTION_KEYS nor what SECRET_KEY or its fallbacks"
-                f" give. Put it back there. {_REMEDY}"
+                f" give. Put it back, or {_REMEDY}"
             )
         found = read_signing_key(pem, key.kid)
         if isinstance(found, str) or found.public_jwk() != key.jwk:
-            return f"The private key of {key.kid!r} is not that of its row. {_REMEDY}"
+            return f"{told} is not that of its row: {_REMEDY}"
         return found
 
     @sensitive_variables()
