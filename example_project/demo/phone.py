@@ -33,14 +33,22 @@ PHONE_TRIED = 6
 
 
 def try_phone(services: Services) -> Iterator[Outcome]:
-    """Try everything, in the order in which a person would."""
-    app = _App(services)
-    yield app.log_in()
-    yield app.renew_at_once()
-    yield app.lose_an_answer()
-    yield app.change_keys()
-    yield app.look_after_sessions()
-    yield app.meet_a_thief()
+    """Try everything, in the order in which a person would.
+
+    Raises:
+        OSError: the app cannot go on.
+
+    """
+    try:
+        app = _App(services)
+        yield app.log_in()
+        yield app.renew_at_once()
+        yield app.lose_an_answer()
+        yield app.change_keys()
+        yield app.look_after_sessions()
+        yield app.meet_a_thief()
+    except (SessionOverError, KeyError) as error:
+        raise OSError(f"The mobile app cannot go on: {error}") from error
 
 
 class _Wire(HTTPAdapter):

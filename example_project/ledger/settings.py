@@ -11,7 +11,7 @@
 | `SWAGGER_CLIENT_ID` | a public client with PKCE: "Authorize" in the documentation |
 | `SWAGGER_AUTHORIZE_URL`, `SWAGGER_TOKEN_URL` | the provider's endpoints for that |
 | `ALLOWED_HOSTS`, `CSRF_TRUSTED_ORIGINS` | comma separated |
-| `BEHIND_PROXY` | trust `X-Forwarded-Proto` and `X-Forwarded-Host` |
+| `BEHIND_PROXY` | trust `X-Forwarded-Proto`, `-Host` and the last one of `-For` |
 | `SERVE_STATIC` | serve the admin's and Swagger's files without a web server |
 | `INSECURE_HTTP` | cookies and a loopback issuer without TLS: development only |
 | `DEBUG` | off by default |
