@@ -80,6 +80,19 @@ def test_the_commands_do_what_the_page_says(section: dict[str, Any]) -> None:
     assert states[second] == "dead"
 
 
+def test_the_algorithm_is_that_of_the_next_key(
+    section: dict[str, Any], settings: Any
+) -> None:
+    first = current_ring().signing_key()
+    changed = {**section["TOKENS"], "ALGORITHM": "EdDSA"}
+    settings.DRF_APIKIT = {"TOKENS": changed}
+    assert current_ring().signing_key().kid == first.kid
+    listed("apikit_keys", "rotate", "--now")
+    assert current_ring().signing_key().algorithm == "EdDSA"
+    states = {key.algorithm: key.state.value for key in current_ring().entries()}
+    assert states == {"ES256": "retired", "EdDSA": "active"}
+
+
 def test_keys_that_encrypt(
     section: dict[str, Any], settings: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -56,7 +56,8 @@ SETTINGS: Final[Mapping[str, Any]] = {
                 "USERS": "local",
                 "KEY_SOURCE": "drf_apikit.tokens.keyring.local_keys",
             },
-            PROVIDER.issuer: PROVIDER.settings,
+            # It names rows of ours, as nobody should let it.
+            PROVIDER.issuer: {**PROVIDER.settings, "USERS": "local"},
         }
     },
 }

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from io import StringIO
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from django.conf import settings as django_settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db.models import F
+from django.utils import timezone
+from rest_framework_simplejwt import tokens as simplejwt
 
 from drf_apikit.signals import refresh_token_reused
 from drf_apikit.testing import assert_problem
@@ -375,6 +379,46 @@ def test_an_end_is_not_undone_by_the_refusal_of_its_request(
     assert TokenSession.objects.get().end_reason == Ending.REUSE
 
 
+@pytest.mark.compliance("RFC 9700", "4.14.2")
+def test_a_session_ends_however_often_it_is_refreshed(
+    site: Site, settings: Any
+) -> None:
+    changed(settings, REFRESH_LIFETIME=HOUR, SESSION_LIFETIME=2 * HOUR)
+    text = site.tokens()["refresh"]
+    sessions = TokenSession.objects.all()
+    late = timedelta(seconds=1.5 * HOUR)
+    sessions.update(ends_at=F("ends_at") - late)
+    text = site.refresh(text).json()["refresh"]
+    session = sessions.get()
+    assert session.expires_at == session.ends_at
+    sessions.update(expires_at=F("expires_at") - late, ends_at=F("ends_at") - late)
+    assert_problem(site.refresh(text), 401, "refresh-token-refused")
+
+
+def test_what_simplejwt_gave_out_is_refused_or_taken_once(
+    site: Site, settings: Any
+) -> None:
+    old = simplejwt.RefreshToken.for_user(site.user)
+    assert_problem(site.call(str(old.access_token)), 401, "invalid-token")
+    assert_problem(site.refresh(str(old)), 401, "refresh-token-refused")
+    changed(settings, LEGACY_REFRESH_TOKENS="exchange", REUSE_GRACE=0)
+    successor = site.refresh(str(old)).json()["refresh"]
+    assert successor.startswith("akr1_")
+    assert_problem(site.refresh(str(old)), 401, "refresh-token-refused")
+    assert_problem(site.refresh(successor), 401, "refresh-token-refused")
+
+
+def test_no_clock_of_a_process_decides_about_reuse(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = site.tokens()["refresh"]
+    successor = site.refresh(used).json()["refresh"]
+    tomorrow = timezone.now() + timedelta(days=1)
+    monkeypatch.setattr(timezone, "now", lambda: tomorrow)
+    assert_problem(site.refresh(used), 409, "refresh-token-used")
+    assert site.refresh(successor).status_code == 200
+
+
 def test_after_a_logout_nothing_is_refreshed(site: Site) -> None:
     first = site.tokens()["refresh"]
     last = site.refresh(first).json()["refresh"]
@@ -386,6 +430,13 @@ def test_after_a_logout_nothing_is_refreshed(site: Site) -> None:
 def change_password(user: User) -> None:
     user.set_password("another")
     user.save()
+
+
+def test_an_access_token_outlives_its_session(site: Site) -> None:
+    """The page says so: nobody is asked about each token."""
+    given = site.tokens()
+    site.log_out(given["refresh"])
+    assert site.call(given["access"]).status_code == 200
 
 
 CHANGES: Final[Mapping[str, Callable[[User], object]]] = {
@@ -441,10 +492,14 @@ def test_nobody_sees_or_ends_the_sessions_of_others(site: Site) -> None:
 def test_a_token_of_a_provider_ends_no_sessions(site: Site) -> None:
     given = site.tokens()
     name = payload_of(given["access"])["sid"]
-    foreign = PROVIDER.signed_token(str(site.user.pk), client_id=str(site.user.pk))
-    assert site.call(foreign).status_code == 200
-    for method, url in (("delete", f"/sessions/{name}/"), ("delete", "/sessions/")):
-        assert site.call(foreign, url, method).status_code in {401, 403}
+    foreign = PROVIDER.signed_token(str(site.user.pk), sid=name)
+    assert site.call(foreign).json()["user"] == "ada"
+    for method, url in (
+        ("get", "/sessions/"),
+        ("delete", f"/sessions/{name}/"),
+        ("delete", "/sessions/"),
+    ):
+        assert_problem(site.call(foreign, url, method), 403, "permission-denied")
     assert site.refresh(given["refresh"]).status_code == 200
 
 
