@@ -1,0 +1,221 @@
+"""Of any number of requests with one token, exactly one takes its session on."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from django.db import connection, transaction
+
+from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.sessions import (
+    Ending,
+    RefreshRefusedError,
+    end_all,
+    exchange_legacy,
+    rotate,
+    rotation,
+    transactions,
+)
+from tests.databases import in_threads
+from tests.tokens.sessions.families import (
+    STRICTER,
+    age,
+    begin,
+    came_to,
+    connected,
+    made,
+    stored,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+everywhere = pytest.mark.usefixtures("database")
+strictly = pytest.mark.parametrize(
+    ("database", "stricter"),
+    [(vendor, name) for name, (vendor, _) in STRICTER.items()],
+    ids=list(STRICTER),
+    indirect=True,
+)
+MANY: Final = 50
+
+
+def one_wins() -> None:
+    session, text = begin()
+    came = Counter(in_threads(*[lambda: came_to(text)] * MANY))
+    assert came == {"rotated": 1, "used": MANY - 1}
+    row = stored(session)
+    assert (row.ended_at, row.previous_digest) == (None, session.token_digest)
+
+
+@everywhere
+@pytest.mark.compliance("RFC 9700", "4.14.2")
+def test_one_of_fifty_wins() -> None:
+    one_wins()
+
+
+@strictly
+@pytest.mark.usefixtures("database", "stricter")
+def test_one_of_fifty_wins_however_strict_the_database_is() -> None:
+    one_wins()
+
+
+@strictly
+@pytest.mark.usefixtures("database", "stricter")
+def test_fifty_sessions_are_no_bother_to_each_other() -> None:
+    user = made()
+    texts = [begin(user)[1] for _ in range(MANY)]
+
+    def using(text: str) -> Callable[[], str]:
+        return lambda: came_to(text)
+
+    assert Counter(in_threads(*map(using, texts))) == {"rotated": MANY}
+
+
+@everywhere
+def test_all_fifty_get_the_same_successor(tokens: Callable[..., None]) -> None:
+    tokens(REPEAT_SUCCESSOR=True)
+    _, text = begin()
+    got = in_threads(*[lambda: rotate(text)] * MANY)
+    assert len({one.refresh_token for one in got}) == 1
+    assert Counter(one.is_repeated for one in got) == {False: 1, True: MANY - 1}
+    assert came_to(got[0].refresh_token) == "rotated"
+
+
+@everywhere
+def test_a_copy_that_comes_fifty_times_ends_its_session_once(
+    heard: list[Any],
+) -> None:
+    session, text = begin()
+    good = rotate(text).refresh_token
+    age(session, 11)
+    came = Counter(in_threads(*[lambda: came_to(text)] * MANY))
+    assert came.pop("reused") == 1
+    assert came == {"ended": MANY - 1}
+    assert heard == [
+        ("reused", session.pk, "reuse"),
+        ("ended", session.pk, "reuse"),
+    ]
+    assert came_to(good) == "ended"
+
+
+@everywhere
+def test_one_of_fifty_exchanges_a_token_of_simplejwt() -> None:
+    user = made()
+
+    def exchange() -> str:
+        try:
+            exchange_legacy(user, "legacy", "jti", client_id="app", scopes=[])
+        except RefreshRefusedError as error:
+            return error.refusal.value
+        return "exchanged"
+
+    came = Counter(in_threads(*[exchange] * MANY))
+    assert came == {"exchanged": 1, "used": MANY - 1}
+    assert TokenSession.objects.count() == 1
+
+
+@strictly
+@pytest.mark.usefixtures("database", "stricter")
+def test_a_token_of_simplejwt_is_exchanged_once_however_strict_it_is() -> None:
+    test_one_of_fifty_exchanges_a_token_of_simplejwt()
+
+
+@everywhere
+def test_a_logout_everywhere_beside_refreshes_leaves_nothing() -> None:
+    user = made()
+    texts = [begin(user)[1] for _ in range(10)]
+
+    def use(text: str) -> Callable[[], Any]:
+        return lambda: came_to(text)
+
+    in_threads(*map(use, texts), lambda: end_all(user, Ending.REVOKED))
+    assert not TokenSession.objects.filter(ended_at=None).exists()
+
+
+def interrupted(
+    monkeypatch: pytest.MonkeyPatch, text: str, meanwhile: Callable[[], Any]
+) -> str:
+    """Use a token; when it has been judged, let something else happen first."""
+    write = transactions.unless_outdated
+    left = [meanwhile]
+
+    def late(rows: Any, **values: Any) -> bool:
+        while left:
+            in_threads(left.pop())
+        return write(rows, **values)
+
+    monkeypatch.setattr(rotation, "unless_outdated", late)
+    return came_to(text)
+
+
+@everywhere
+def test_who_was_overtaken_twice_has_done_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its token is neither the good one nor the one before: nobody has a copy."""
+    session, text = begin()
+
+    def twice() -> None:
+        rotate(rotate(text).refresh_token)
+        age(session, 3600)
+
+    assert interrupted(monkeypatch, text, twice) == "used"
+    assert stored(session).ended_at is None
+
+
+@everywhere
+def test_who_waits_longer_than_the_grace_has_done_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, text = begin()
+
+    def once() -> None:
+        rotate(text)
+        age(session, 3600)
+
+    assert interrupted(monkeypatch, text, once) == "used"
+    assert stored(session).ended_at is None
+
+
+@everywhere
+def test_a_session_that_ends_meanwhile_does_not_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, text = begin()
+    user = session.user
+    came = interrupted(monkeypatch, text, lambda: end_all(user, Ending.LOGOUT))
+    assert came == "ended"
+
+
+@everywhere
+def test_a_session_that_is_deleted_meanwhile_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, text = begin()
+    assert interrupted(monkeypatch, text, session.delete) == "unknown"
+
+
+@everywhere
+def test_a_row_that_is_never_as_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when something in between reads from a copy that lags behind."""
+    session, text = begin()
+    monkeypatch.setattr(rotation, "unless_outdated", lambda *_, **__: False)
+    assert came_to(text) == "used"
+    assert stored(session).ended_at is None
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("database")
+def test_a_database_that_is_held_too_long_is_told() -> None:
+    session, text = begin()
+
+    def impatient() -> str:
+        with pytest.raises(Exception, match="locked"):
+            came_to(text)
+        return "told"
+
+    with connected(timeout=0.01), transaction.atomic():
+        TokenSession.objects.update(client_id="held")
+        assert in_threads(impatient) == ["told"]
+    assert connection.connection is None
+    assert came_to(text) == "rotated", session
