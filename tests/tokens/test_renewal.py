@@ -1,0 +1,164 @@
+"""Refresh tokens that simplejwt gave out, taken once by choice."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import jwt
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from rest_framework_simplejwt.tokens import AccessToken as StockAccessToken
+from rest_framework_simplejwt.tokens import RefreshToken as StockRefreshToken
+
+from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.sessions import Ending
+from tests.tokens.facade import SETTINGS, Caller, make_user, payload_of
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.tokens.facade")]
+
+
+@pytest.fixture(autouse=True)
+def _exchanging(settings: "Settings") -> None:
+    settings.DRF_APIKIT = section()
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user()
+
+
+@pytest.fixture
+def caller() -> Caller:
+    return Caller()
+
+
+def section(**more: Any) -> dict[str, Any]:
+    tokens = {**SETTINGS["TOKENS"], "LEGACY_REFRESH_TOKENS": "exchange", **more}
+    return {**SETTINGS, "TOKENS": tokens}
+
+
+def legacy(user: User, **claims: Any) -> str:
+    """Give what simplejwt gave out before; None leaves a claim out."""
+    payload = {**StockRefreshToken.for_user(user).payload, **claims}
+    kept = {name: value for name, value in payload.items() if value is not None}
+    return jwt.encode(kept, django_settings.SECRET_KEY, "HS256")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("everywhere")
+def test_a_live_token_becomes_a_session(ada: User, caller: Caller) -> None:
+    text = legacy(ada, name="Ada", scope="admin", sid="x", aud_hint=1)
+    answer = caller.refresh(text)
+    assert answer.status_code == 200
+    given = answer.json()
+    claims = payload_of(given["access"])
+    session = TokenSession.objects.get()
+    assert (claims["sub"], claims["sid"]) == (str(ada.pk), str(session.pk))
+    assert (claims["name"], claims["aud_hint"]) == ("Ada", 1)
+    assert "scope" not in claims
+    assert caller.call("GET", "/me/", given["access"]).json() == "ada"
+    assert caller.refresh(given["refresh"]).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("everywhere")
+def test_it_is_taken_once(ada: User, caller: Caller, settings: "Settings") -> None:
+    text = legacy(ada)
+    given = caller.refresh(text).json()
+    assert caller.refresh(text).status_code == 409
+    settings.DRF_APIKIT = section(REUSE_GRACE=0)
+    assert caller.refresh(text).status_code == 401
+    assert TokenSession.objects.get().end_reason == Ending.REUSE
+    assert caller.refresh(given["refresh"]).status_code == 401
+
+
+def test_who_comes_at_once_gets_the_same_by_choice(
+    ada: User, caller: Caller, settings: "Settings"
+) -> None:
+    settings.DRF_APIKIT = section(REPEAT_SUCCESSOR=True)
+    text = legacy(ada)
+    texts = {caller.refresh(text).json()["refresh"] for _ in range(2)}
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("is_exchanged", "where"), [(False, ""), (True, ""), (True, "new")]
+)
+def test_a_logout_ends_what_it_is_or_became(
+    ada: User, caller: Caller, *, is_exchanged: bool, where: str
+) -> None:
+    text = legacy(ada)
+    given = caller.refresh(text).json() if is_exchanged else {}
+    ending = given["refresh"] if where else text
+    assert caller.post("blacklist/", {"refresh": ending}).status_code == 200
+    assert TokenSession.objects.get().end_reason == Ending.LOGOUT
+    for one in (text, *filter(None, [given.get("refresh")])):
+        assert caller.refresh(one).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"token_type": "access"},
+        {"token_type": None},
+        {"exp": 1},
+        {"exp": None},
+        {"jti": None},
+        {"user_id": None},
+        {"user_id": "4711"},
+        {"user_id": "nobody"},
+        {"user_id": {"a": 1}},
+        {"user_id": "9" * 400},
+        {"user_id": 2**70},
+    ],
+    ids=str,
+)
+def test_what_simplejwt_would_refuse_is_refused(
+    ada: User, caller: Caller, claims: dict[str, Any]
+) -> None:
+    text = legacy(ada, **claims)
+    for where in ("refresh/", "blacklist/"):
+        assert caller.post(where, {"refresh": text}).status_code == 401
+    assert not TokenSession.objects.exists()
+
+
+def test_who_may_not_log_in_has_no_session(ada: User, caller: Caller) -> None:
+    text = legacy(ada)
+    User.objects.update(is_active=False)
+    assert caller.refresh(text).status_code == 401
+    assert not TokenSession.objects.exists()
+
+
+def test_other_keys_are_refused(ada: User, caller: Caller) -> None:
+    payload = StockRefreshToken.for_user(ada).payload
+    text = jwt.encode(payload, "x" * 32, "HS256")
+    assert caller.refresh(text).status_code == 401
+    assert caller.refresh(str(StockAccessToken.for_user(ada))).status_code == 401
+    assert caller.refresh(caller.tokens()["access"]).status_code == 401
+
+
+def test_by_default_nobody_takes_them(
+    ada: User, caller: Caller, settings: "Settings"
+) -> None:
+    settings.DRF_APIKIT = SETTINGS
+    text = legacy(ada)
+    for where in ("refresh/", "blacklist/"):
+        assert caller.post(where, {"refresh": text}).status_code == 401
+    assert not TokenSession.objects.exists()
+
+
+def test_a_token_of_an_ended_session_may_be_logged_out(
+    ada: User, caller: Caller
+) -> None:
+    refresh = caller.tokens()["refresh"]
+    long_ago = TokenSession.objects.get().created_at - timedelta(days=1)
+    TokenSession.objects.update(expires_at=long_ago)
+    assert caller.post("blacklist/", {"refresh": refresh}).status_code == 200
+    again = caller.tokens()["refresh"]
+    ada.set_password("another one")
+    ada.save()
+    assert caller.post("blacklist/", {"refresh": again}).status_code == 200
+    assert caller.refresh(again).status_code == 401
