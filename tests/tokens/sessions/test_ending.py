@@ -1,0 +1,141 @@
+"""How sessions end, and whose they are."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import DEFAULT_DB_ALIAS
+from pytest_django import Settings
+
+from drf_apikit.tokens import wiring
+from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.sessions import Ending, end_all, end_session, live_sessions
+from tests.counting import of_block, recorded
+from tests.tokens.sessions.families import age, begin, came_to, made, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+everywhere = pytest.mark.usefixtures("database")
+
+
+def alive(user: User) -> int:
+    return TokenSession.objects.filter(user=user, ended_at=None).count()
+
+
+@everywhere
+def test_one_ends(heard: list[Any], settings: Settings) -> None:
+    counted = recorded(settings)
+    session, text = begin()
+    assert end_session(session.pk, Ending.LOGOUT)
+    assert not end_session(session.pk, Ending.REVOKED)
+    row = stored(session)
+    assert (row.end_reason, row.ended_at) == ("logout", row.expires_at)
+    assert came_to(text) == "ended"
+    assert heard == [("ended", session.pk, "logout")]
+    event = ("tokens.session_ended", {"reason": "logout"})
+    assert of_block("tokens", counted)[0] == event
+
+
+@everywhere
+def test_one_of_somebody_else_does_not_end() -> None:
+    session, text = begin()
+    assert not end_session(session.pk, Ending.REVOKED, made("eve"))
+    assert not end_session(uuid.uuid4(), Ending.REVOKED, session.user)
+    assert came_to(text) == "rotated"
+    assert end_session(session.pk, Ending.REVOKED, session.user)
+
+
+@everywhere
+def test_all_end_but_the_one_to_keep(heard: list[Any]) -> None:
+    user, other = made(), made("bob")
+    sessions = [begin(user)[0] for _ in range(3)]
+    begin(other)
+    age(sessions[0], 20 * 24 * 3600)
+    assert end_all(user, Ending.REVOKED, keep=sessions[1].pk) == 1
+    assert heard == [("ended", sessions[2].pk, "revoked")]
+    assert [one.pk for one in live_sessions(user)] == [sessions[1].pk]
+    assert end_all(user, Ending.REVOKED) == 1
+    assert end_all(user, Ending.REVOKED) == 0
+    assert alive(other) == 1
+
+
+@everywhere
+def test_the_list_of_a_user() -> None:
+    user = made()
+    sessions = [begin(user)[0] for _ in range(4)]
+    begin(made("bob"))
+    age(sessions[0], 5)
+    age(sessions[1], 20 * 24 * 3600)
+    end_session(sessions[2].pk, Ending.LOGOUT)
+    assert [one.pk for one in live_sessions(user)] == [
+        sessions[3].pk,
+        sessions[0].pk,
+    ]
+    user.set_password("other")
+    assert not live_sessions(user).exists()
+
+
+@everywhere
+@pytest.mark.parametrize("fields", [None, ["is_active"]], ids=["all", "one"])
+def test_a_user_who_is_deactivated(fields: Any, heard: list[Any]) -> None:
+    session, _ = begin()
+    begin(made("bob"))
+    session.user.is_active = False
+    session.user.save(update_fields=fields)
+    assert heard == [("ended", session.pk, "inactive")]
+
+
+class Colleague(User):
+    """Saves of a proxy send a signal of their own."""
+
+    class Meta:
+        app_label = "app"
+        proxy = True
+
+
+def test_a_proxy_of_a_user_who_is_deactivated(heard: list[Any]) -> None:
+    session, _ = begin()
+    colleague = Colleague.objects.get()
+    colleague.is_active = False
+    colleague.save()
+    assert heard == [("ended", session.pk, "inactive")]
+
+
+def test_saves_that_say_nothing(django_assert_num_queries: Any) -> None:
+    session, _ = begin()
+    user = session.user
+    with django_assert_num_queries(1):
+        user.save()
+    user.is_active = False
+    with django_assert_num_queries(1):
+        user.save(update_fields=["first_name"])
+    with django_assert_num_queries(1):
+        user.save_base(raw=True)
+    with django_assert_num_queries(1):
+        User.objects.create(username="bob", is_active=False)
+    assert alive(user) == 1
+
+
+class _Elsewhere:
+    """A router that has the tables of tokens in no database of users."""
+
+    def allow_migrate(self, _db: str, app_label: str, **_: Any) -> bool:
+        return app_label != "drf_apikit_tokens"
+
+
+def test_users_in_a_database_without_sessions(
+    settings: Settings, django_assert_num_queries: Any
+) -> None:
+    user = made()
+    user.is_active = False
+    settings.DATABASE_ROUTERS = [_Elsewhere()]
+    with django_assert_num_queries(1):
+        user.save()
+
+
+def test_the_app_is_wired_once() -> None:
+    session, _ = begin()
+    wiring.install()
+    session.user.is_active = False
+    session.user.save(using=DEFAULT_DB_ALIAS)
+    assert stored(session).end_reason == "inactive"
