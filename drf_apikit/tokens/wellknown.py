@@ -1,5 +1,6 @@
 """What this project says of itself as an issuer: its public keys, and its metadata."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -31,14 +32,14 @@ def max_age(section: TokensSettings) -> int:
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
 @method_decorator(conditional_page, name="dispatch")
-class _PublicView(View):
+class _PublicView(View, ABC):
     """Answers that are the same for everybody, and may be kept for a while."""
 
     http_method_names = ("get", "head", "options")
 
+    @abstractmethod
     def document(self, section: TokensSettings) -> dict[str, Any]:
         """Say what there is to say."""
-        raise NotImplementedError
 
     def get(self, _request: HttpRequest, path: str = "") -> HttpResponse:
         """Answer, unless this is no issuer, or one with another path."""

@@ -9,6 +9,8 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
+from drf_apikit.jose import Reason, TokenError
+from drf_apikit.oidc import verify_token
 from drf_apikit.tokens.keyring import (
     SigningRing,
     current_ring,
@@ -19,7 +21,8 @@ from drf_apikit.tokens.keyring import (
 from drf_apikit.tokens.keyring.material import new_private_key
 from drf_apikit.tokens.models import SigningKeyRecord
 from tests.databases import in_threads
-from tests.tokens.keyring.rings import TOKENS
+from tests.jose.minting import CLAIMS
+from tests.tokens.keyring.rings import NOW, TOKENS
 
 SECTION = {**TOKENS, "KEYS": {"main": {"PRIVATE_KEY": new_private_key("ES256")}}}
 
@@ -89,13 +92,53 @@ def test_new_tables_have_other_keys(settings: Any) -> None:
     assert current_ring().signing_key().kid != first
 
 
+@pytest.mark.django_db
+def test_what_is_remembered_ends_with_its_key(settings: Any) -> None:
+    entry = {
+        "AUDIENCE": CLAIMS["aud"],
+        "KEY_SOURCE": "drf_apikit.tokens.keyring.local_keys",
+    }
+    settings.DRF_APIKIT = {
+        "TOKENS": TOKENS,
+        "AUTHENTICATION": {
+            "ISSUERS": {TOKENS["ISSUER"]: entry},
+            "TOKEN_CACHE_SIZE": 10,
+        },
+    }
+    signer = current_ring().signing_key()
+    text = signer.sign({**CLAIMS, "iss": TOKENS["ISSUER"]}, "at+jwt")
+    first = verify_token(text, NOW)
+    assert verify_token(text, NOW) is first
+    assert current_ring().rotate()
+    assert verify_token(text, NOW).claims == first.claims
+    current_ring().retire(signer.kid)
+    with pytest.raises(TokenError) as refused:
+        verify_token(text, NOW)
+    assert refused.value.reason is Reason.KEY_UNKNOWN
+
+
+def locks_of(of: object) -> list[Any]:
+    return [one for one in vars(of).values() if isinstance(one, type(threading.Lock()))]
+
+
+def test_to_begin_anew_is_to_have_other_locks() -> None:
+    one = process.Process()
+    one.begin_anew()
+    ring = one.current()
+    keys = ring.keys()
+    former = [*locks_of(one), *locks_of(ring)]
+    one.begin_anew()
+    assert len(former) == 3
+    assert not {*map(id, former)} & {*map(id, [*locks_of(one), *locks_of(ring)])}
+    assert one.current() is ring
+    assert ring.keys() is keys
+
+
 def test_the_child_of_a_fork_has_locks_of_its_own() -> None:
     """Another thread may have held one of them when the process was forked."""
     ring = current_ring()
     signer = ring.signing_key()
-    held = [
-        lock for lock in vars(ring).values() if isinstance(lock, type(threading.Lock()))
-    ]
+    held = locks_of(ring)
     assert len(held) == 2
     read, write = os.pipe()
     for lock in held:

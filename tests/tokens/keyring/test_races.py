@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from drf_apikit.oidc import KeysUnavailableError
 from drf_apikit.tokens.keyring import Change, KeyRingError, SigningRing, rows, stored
 from drf_apikit.tokens.keyring.material import new_private_key
 from drf_apikit.tokens.keyring.rows import read
+from drf_apikit.tokens.keyring.timeline import Phase, phase_at
 from drf_apikit.tokens.models import SigningKeyRecord
 from tests.databases import in_threads
 from tests.oidc.provider import Clock
@@ -200,6 +201,193 @@ def test_others_may_get_in_the_way_for_too_long(
     monkeypatch.setattr(rows, "end", lambda *_: False)
     with pytest.raises(KeyRingError, match="try again"):
         ring.retire(first)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drf_apikit.tokens.keyring.ring._PATIENCE", 0)
+
+
+class Reading:
+    """A read that waits until it may go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.free = threading.Event(), threading.Event()
+        self._real = rows.read
+        monkeypatch.setattr(rows, "read", self)
+
+    def __call__(self, *, locking: bool = False) -> Any:
+        found = self._real(locking=locking)
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.free.wait(60)
+        return found
+
+
+def test_while_one_thread_reads_the_others_go_on(
+    ring: SigningRing, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ring.signing_key().kid
+    (second,) = ring.rotate().added
+    clock.now += 15
+    reading = Reading(monkeypatch)
+
+    def beside() -> list[str | None]:
+        assert reading.begun.wait(60)
+        found = [*kids(ring), ring.signing_key().kid]
+        # What changes with time does so at its time.
+        clock.now += HOUR
+        found.append(ring.signing_key().kid)
+        clock.now += 300 + 60
+        found.extend(kids(ring))
+        reading.free.set()
+        return found
+
+    found, _ = in_threads(beside, ring.keys)
+    assert found == [first, second, first, second, second]
+    assert kids(ring) == [second]
+
+
+def test_a_look_is_not_forgotten_over_what_time_changes(
+    ring: SigningRing, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring.signing_key()
+    (second,) = ring.rotate().added
+    clock.now += HOUR - 1
+    ring.keys()
+    clock.now += 1
+    added: list[str] = []
+
+    def slow(*arguments: Any) -> Phase:
+        phase = phase_at(*arguments)
+        if not added:
+            added.append("")
+            added[:] = in_threads(ring.rotate)[0].added
+        return phase
+
+    monkeypatch.setattr("drf_apikit.tokens.keyring.ring.phase_at", slow)
+    assert ring.signing_key().kid == second
+    assert kids(ring)[1:] == [second, *added]
+    assert added[0].startswith("k3-")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_nobody_waits_for_ever_for_a_first_look(
+    ring: SigningRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(monkeypatch)
+
+    def beside() -> str:
+        assert reading.begun.wait(60)
+        with pytest.raises(KeysUnavailableError) as raised:
+            ring.keys()
+        reading.free.set()
+        return str(raised.value)
+
+    told, keys = in_threads(beside, lambda: ring.keys().keys)
+    assert (told, keys) == ("reading the keys takes too long", ())
+
+
+def test_a_look_is_not_made_twice(
+    ring: SigningRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who had to wait for another one's look has what that one has found."""
+    reads = []
+    reading = Reading(monkeypatch)
+
+    def counting(*, locking: bool = False) -> Any:
+        reads.append(locking)
+        return reading(locking=locking)
+
+    class Lock:
+        """Tells when somebody waits."""
+
+        def __init__(self) -> None:
+            self.real = threading.Lock()
+            self.release = self.real.release
+
+        def acquire(self, timeout: float) -> bool:
+            if reading.begun.is_set():
+                reading.free.set()
+            return self.real.acquire(timeout=timeout)
+
+    monkeypatch.setattr(rows, "read", counting)
+    vars(ring)["_looking"] = Lock()
+
+    def beside() -> object:
+        assert reading.begun.wait(60)
+        return ring.keys()
+
+    first, second = in_threads(beside, ring.keys)
+    assert first is second
+    assert len(reads) == 1
+
+
+@pytest.mark.usefixtures("hasty")
+def test_nobody_waits_for_ever_for_a_first_key(
+    ring: SigningRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    def slow(algorithm: str) -> str:
+        begun.set()
+        assert free.wait(60)
+        return new_private_key(algorithm)
+
+    monkeypatch.setattr(stored, "new_private_key", slow)
+
+    def beside() -> str:
+        assert begun.wait(60)
+        with pytest.raises(KeysUnavailableError) as raised:
+            ring.signing_key()
+        free.set()
+        return str(raised.value)
+
+    told, kid = in_threads(beside, lambda: ring.signing_key().kid)
+    assert told == "making the first key takes too long"
+    assert kid.startswith("k1-")
+
+
+def contention() -> OperationalError:
+    """Make what PostgreSQL says of a deadlock."""
+    cause = Exception()
+    vars(cause)["sqlstate"] = "40P01"
+    error = OperationalError("deadlock")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("times", [1, 100])
+def test_locks_of_others_are_waited_for_a_few_times(
+    ring: SigningRing, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    real, tried = rows.insert, []
+
+    def locked(record: SigningKeyRecord) -> None:
+        tried.append(record)
+        if len(tried) <= times:
+            raise contention()
+        real(record)
+
+    monkeypatch.setattr(rows, "insert", locked)
+    if times == 1:
+        assert ring.signing_key().kid == read()[0].kid
+        assert len(tried) == 2
+    else:
+        with pytest.raises(KeysUnavailableError, match="try again"):
+            ring.signing_key()
+        assert len(tried) == 5
+
+
+def test_a_mistake_is_no_contention(
+    ring: SigningRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(_record: SigningKeyRecord) -> None:
+        raise OperationalError(1054, "no such column")
+
+    monkeypatch.setattr(rows, "insert", wrong)
+    with pytest.raises(OperationalError, match="no such column"):
+        ring.signing_key()
 
 
 @pytest.fixture
