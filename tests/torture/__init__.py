@@ -33,6 +33,13 @@ of a run, though not the timing of the machine.
 - `python -m tests.torture.fleet --tokens 2000`: four gunicorn processes with a Redis
   and a provider, by a clock that is set: a cold start, a day, rotations, a flood,
   outages, deaths. Fetches and waits are asserted.
+- `python -m tests.torture.refresh --rounds 20`: fifty clients present one refresh
+  token at the same moment to four gunicorn workers. One wins, and the session goes on;
+  with REPEAT_SUCCESSOR all get the same successor. A copy that comes later ends its
+  session, workers are killed at every step, and simplejwt's views run beside it.
+- `python -m tests.torture.key_rotation --rotations 1`: four processes give out tokens
+  and verify them, and two services fetch the keys, while keys rotate by a clock that
+  is set. Nobody is refused, and a key ends in the second that was promised.
 - `python -m tests.torture.tokens --inputs 20000`: tokens and keys with every fault at
   which a parser may fail. Nothing but our own errors comes out, and what is accepted
   is accepted by PyJWT and joserfc too. No servers.
