@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 
 from drf_apikit.checks.classes import inherits, is_any, loaded
 from drf_apikit.checks.deployment.pitfalls import tell
@@ -26,6 +27,7 @@ _REFRESH: Final = timedelta(days=30)
 _LEEWAY: Final = timedelta(minutes=5)
 _BLACKLIST: Final = "rest_framework_simplejwt.token_blacklist"
 _TOKENS: Final = "rest_framework_simplejwt.tokens"
+_VIEWS: Final = "drf_apikit.tokens.views"
 _SERIALIZERS: Final = "rest_framework_simplejwt.serializers"
 _SLIDING: Final = ("TokenObtainSlidingView", "TokenRefreshSlidingView")
 
@@ -115,6 +117,7 @@ def beside_ours() -> Iterator[checks.CheckMessage]:
     """Look at simplejwt's own ways beside those of `drf_apikit.tokens`."""
     if first_party() is None:
         return
+    yield from _foreign_serializers()
     for where in stock_verifiers():
         yield tell(
             "W062",
@@ -130,6 +133,22 @@ def beside_ours() -> Iterator[checks.CheckMessage]:
             " out: what it hands out belongs to no session that somebody could end",
             "Import it from drf_apikit.tokens.views",
         )
+
+
+def _foreign_serializers() -> Iterator[checks.CheckMessage]:
+    """Ask our views, which refuse a serializer that hands out tokens of simplejwt."""
+    for view in routed():
+        ours = is_any(view.cls, f"{_VIEWS}._TokenView")
+        if ours and inherits(view.cls, "get_serializer_class", module=_VIEWS):
+            try:
+                view.cls(**view.given).get_serializer_class()
+            except (ImportError, ImproperlyConfigured) as error:
+                yield checks.Error(
+                    f"{view} fails at every request: {str(error).removesuffix('.')}.",
+                    hint="Import what the serializer builds on from"
+                    " drf_apikit.tokens.serializers (RFC 9068 section 2).",
+                    id="drf_apikit.E040",
+                )
 
 
 def _no_rotation() -> Iterator[checks.CheckMessage]:

@@ -14,6 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, UntypedTo
 
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.checks import check_deployed_simplejwt
+from drf_apikit.tokens.views import TokenObtainPairView as OurObtain
 from tests.checks.conftest import Route
 from tests.checks.deployment.conftest import (
     PRIVATE,
@@ -49,6 +50,11 @@ OwnSerializer.__module__ = "shop.serializers"
 
 class Swapped(views.TokenObtainPairView):
     serializer_class: Any = OwnSerializer
+
+
+class OurOwn(OurObtain):
+    def get_serializer_class(self) -> Any:
+        raise NotImplementedError
 
 
 #: What is wrong, the setting that makes it so, and what its message says.
@@ -293,6 +299,29 @@ def test_what_is_left_of_simplejwt() -> None:
     assert list(found) == ["W062", "W063"]
     assert "SimplejwtPage has simplejwt's JWTAuthentication" in found["W062"]
     assert "Obtain is simplejwt's own view" in found["W063"]
+
+
+@pytest.mark.usefixtures("_issuing")
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            "rest_framework_simplejwt.serializers.TokenObtainPairSerializer",
+            None,
+        ),
+        ("drf_apikit.tokens.serializers.TokenObtainPairSerializer", None),
+        (f"{__name__}.OwnSerializer", "it must build on drf_apikit.tokens.serializers"),
+        ("nowhere.Serializer", "No module named 'nowhere'"),
+    ],
+)
+def test_a_serializer_that_our_view_refuses(
+    route: Route, settings: Any, path: str, said: str | None
+) -> None:
+    settings.SIMPLE_JWT = {"TOKEN_OBTAIN_SERIALIZER": path}
+    route(OurObtain.as_view(), OurOwn.as_view())
+    found = told(check_deployed_simplejwt)
+    assert list(found) == ([] if said is None else ["E040"])
+    assert said is None or said in found["E040"]
 
 
 @pytest.mark.usefixtures("_issuing")
