@@ -108,6 +108,22 @@ def test_keys_are_published():
     assert metadata["jwks_uri"] == "https://shop.example/.well-known/jwks.json"
 
 
+def test_another_service_takes_them():
+    from shop import transport, service
+
+    token = post("/token/", **LOGIN).json()["access"]
+    for path in ("openid-configuration", "jwks.json"):
+        answer = Client().get(f"/.well-known/{path}")
+        transport.ANSWERS[f"https://shop.example/.well-known/{path}"] = answer.content
+    theirs = dict(service.DRF_APIKIT["AUTHENTICATION"], TRANSPORT="shop.transport.send")
+    with override_settings(DRF_APIKIT={"AUTHENTICATION": theirs}):
+        answer = me(token)
+        assert (answer.status_code, answer.json()[1]) == (200, "shop")
+    assert answer.json()[0] != "shop.ada"
+    assert User.objects.count() == 2
+    assert transport.ANSWERED == set(transport.ANSWERS)
+
+
 def test_users_see_and_end_their_sessions():
     first, second = (post("/token/", **LOGIN).json() for _ in range(2))
     shown = sessions(second["access"]).json()
@@ -139,6 +155,18 @@ def test_a_user_is_told_of_a_copy():
         post("/token/refresh/", refresh=given["refresh"])
     assert [one.to for one in mail.outbox] == [["ada@shop.example"]]
 """
+#: What the service sees of the issuer.
+TRANSPORT: Final = """
+from drf_apikit.oidc.transport import Reply
+
+ANSWERS = {}
+ANSWERED = set()
+
+
+def send(method, url, **options):
+    ANSWERED.add(url)
+    return Reply(200, {}, ANSWERS[url])
+"""
 #: What the page says that a session shows.
 FIELDS: Final = (
     *("id", "client_id", "created_at", "refreshed_at", "expires_at"),
@@ -168,6 +196,8 @@ def project(tmp_path: Path) -> Path:
     for name, text in {
         "shop/urls.py": VIEWS + ISSUE["urls"],
         "shop/auth.py": ISSUE["claims"],
+        "shop/service.py": ISSUE["service"],
+        "shop/transport.py": TRANSPORT,
         "shop/locking.py": SESSIONS["code"],
         "shop/warning.py": SESSIONS["signals"],
         "test_shop.py": TEST.replace("\npytestmark", f"{PRELUDE}\npytestmark", 1),
@@ -190,4 +220,4 @@ def test_whoever_follows_the_pages_issues_tokens(project: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout

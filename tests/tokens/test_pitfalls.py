@@ -342,8 +342,10 @@ def test_a_refresh_token_works_once(site: Site, settings: Any, repeat: bool) -> 
         assert again.json()["refresh"] == successor
     else:
         assert_problem(again, 409, "refresh-token-used")
-    assert site.refresh(successor).status_code == 200
-    assert site.refresh(used).status_code == 401
+    last = site.refresh(successor).json()["refresh"]
+    # The one before the last one's is a copy, however soon it comes.
+    for text in (used, last):
+        assert_problem(site.refresh(text), 401, "refresh-token-refused")
 
 
 @pytest.mark.compliance("RFC 9700", "4.14.2")
