@@ -110,16 +110,15 @@ class _TokenView(_Answering, simplejwt.TokenViewBase):
             )
         return found
 
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Do it."""
-        data = request.data
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse forms that say something twice, as `StrictJSONParser` refuses JSON."""
+        data = kwargs.get("data")
         if isinstance(data, QueryDict):
             several = [name for name in data if len(data.getlist(name)) > 1]
             if several:
-                raise ValidationError(
-                    {name: [_("Only once, please.")] for name in several}
-                )
-        return super().post(request, *args, **kwargs)
+                once = _("Only once, please.")
+                raise ValidationError({name: [once] for name in several})
+        return super().get_serializer(*args, **kwargs)
 
 
 class TokenObtainPairView(_TokenView):

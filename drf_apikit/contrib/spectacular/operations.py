@@ -9,7 +9,7 @@ from drf_spectacular.plumbing import get_class
 from rest_framework.views import APIView
 
 from drf_apikit.authentication import JWTBearerAuthentication
-from drf_apikit.contrib.spectacular import idempotency, security
+from drf_apikit.contrib.spectacular import idempotency, security, tokens
 from drf_apikit.contrib.spectacular.components import Refusal, add_refusals
 from drf_apikit.idempotency.declared import operations
 from drf_apikit.idempotency.layer import SAFE
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         view: Any
 
         def get_operation(self, *arguments: Any) -> dict[str, Any] | None: ...
+
+        def get_operation_id(self) -> str: ...
 
 else:
     _Extension = OpenApiViewExtension
@@ -62,7 +64,7 @@ class DescribedOperations(_Extension):
             if one.method not in SAFE
         }
         names = set(protected)
-        if _may_take_tokens(view, given):
+        if _may_take_tokens(view, given) or tokens.possible_problems(view):
             names |= _handlers(view, actions)
         if not names:
             return view
@@ -138,5 +140,10 @@ class _DescribedSchema(_Schema):
             refusals += idempotency.REFUSALS
         if security.is_secured(self.view):
             refusals += security.secure(operation, self.view, method.upper())
+        refusals += tokens.refusals(self.view)
         add_refusals(operation["responses"], refusals, registry)
         return operation
+
+    def get_operation_id(self) -> str:
+        """Tell apart what has one method and nearly one path."""
+        return tokens.operation_id(self.view, super().get_operation_id())
