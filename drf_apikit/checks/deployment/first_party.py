@@ -8,9 +8,8 @@ from django.conf import settings
 from django.core import checks
 from django.http.request import validate_host
 
-from drf_apikit._setting_kinds import plain_http
 from drf_apikit.authentication import JWTBearerAuthentication
-from drf_apikit.checks.deployment.pitfalls import tell
+from drf_apikit.checks.deployment.pitfalls import goes_in_clear, shown, tell
 from drf_apikit.checks.deployment.uses import authentication_lists, first_party
 from drf_apikit.conf import IssuerSettings, TokensSettings, apikit_settings
 from drf_apikit.jose.profiles import RFC9068
@@ -49,11 +48,11 @@ def _is_ours(classes: tuple[Any, ...]) -> bool:
 
 
 def _given_out(tokens: TokensSettings) -> Iterator[checks.CheckMessage]:
-    if any(plain_http(str(tokens.issuer), "", "", allowed=True)):
+    if goes_in_clear(tokens.issuer):
         yield tell(
             "E035",
-            f"{_TOKENS}['ISSUER'] is {tokens.issuer!r}: who is on the way to it gives"
-            " other services keys of their own",
+            f"{_TOKENS}['ISSUER'] is {shown(tokens.issuer)}: who is on the way to it"
+            " gives other services keys of their own",
             "Use https",
         )
     yield from _lives(tokens)

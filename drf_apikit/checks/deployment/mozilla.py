@@ -9,9 +9,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core import checks
 
-from drf_apikit._setting_kinds import plain_http
 from drf_apikit.checks.classes import inherits, is_any, is_of_this_package, loaded
-from drf_apikit.checks.deployment.pitfalls import tell
+from drf_apikit.checks.deployment.pitfalls import goes_in_clear, shown, tell
 from drf_apikit.checks.deployment.uses import authentication_lists
 from drf_apikit.checks.login import is_wanted
 
@@ -162,10 +161,10 @@ def _values() -> Iterator[checks.CheckMessage]:
 def _addresses() -> Iterator[checks.CheckMessage]:
     for name in _ENDPOINTS:
         url = getattr(settings, name, None)
-        if url and any(plain_http(str(url).lower(), "", "", allowed=True)):
+        if url and goes_in_clear(url):
             yield tell(
                 "E033",
-                f"{name} is {url!r}: codes, secrets and tokens go there in clear",
+                f"{name} is {shown(url)}: codes, secrets and tokens go there in clear",
                 "Use https",
             )
 

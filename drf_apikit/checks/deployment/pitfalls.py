@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.core import checks
 
-__all__ = ["SECTIONS", "tell"]
+from drf_apikit._setting_kinds import plain_http
+
+__all__ = ["SECTIONS", "goes_in_clear", "shown", "tell"]
 
 _REFRESH: Final = "RFC 9700 section 4.14.2"
 _SHORT: Final = "RFC 6750 section 5.3"
@@ -80,3 +83,18 @@ def tell(code: str, problem: str, remedy: str) -> checks.CheckMessage:
     kind = checks.Error if code.startswith("E") else checks.Warning
     hint = f"{remedy} ({SECTIONS[code]})."
     return kind(f"{problem}.", hint=hint, id=f"drf_apikit.{code}")
+
+
+def goes_in_clear(url: object) -> bool:
+    """Tell plain HTTP to another machine, or something that is no URL."""
+    return any(plain_http(str(url).lower(), "", "", allowed=True))
+
+
+def shown(url: object) -> str:
+    """Write a URL without the name and password that some have in front of the host."""
+    text = str(url)
+    try:
+        user, at, _ = urlsplit(text).netloc.rpartition("@")
+    except ValueError:
+        return "no URL"
+    return repr(text.replace(f"{user}{at}", "***@", 1) if at else text)

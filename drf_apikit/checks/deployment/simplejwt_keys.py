@@ -8,8 +8,7 @@ from django.core import checks
 from jwt.algorithms import RSAAlgorithm, get_default_algorithms
 from jwt.exceptions import PyJWTError
 
-from drf_apikit._setting_kinds import plain_http
-from drf_apikit.checks.deployment.pitfalls import tell
+from drf_apikit.checks.deployment.pitfalls import goes_in_clear, shown, tell
 from drf_apikit.checks.deployment.uses import simple_jwt
 
 __all__ = ["keys"]
@@ -68,8 +67,8 @@ def _of_hmac(algorithm: str) -> Iterator[checks.CheckMessage]:
 
 
 def _of_a_key_set(url: str) -> Iterator[checks.CheckMessage]:
-    setting = f"SIMPLE_JWT['JWK_URL'] is {url!r}"
-    if any(plain_http(str(url).lower(), "", "", allowed=True)):
+    setting = f"SIMPLE_JWT['JWK_URL'] is {shown(url)}"
+    if goes_in_clear(url):
         yield tell(
             "E028",
             f"{setting}: who is on the way there puts in keys of their own",

@@ -10,6 +10,7 @@ from rest_framework_simplejwt.settings import DEFAULTS
 
 from drf_apikit.checks import register
 from drf_apikit.checks.deployment import SECTIONS
+from drf_apikit.checks.deployment.pitfalls import goes_in_clear, shown
 from drf_apikit.checks.deployment.uses import SIMPLE_JWT, simple_jwt
 from tests.checks.conftest import Route
 from tests.checks.deployment.conftest import Obtain
@@ -55,6 +56,20 @@ def test_the_defaults_are_those_of_the_libraries(settings: Any) -> None:
     assert {name: DEFAULTS[name] for name in SIMPLE_JWT} == SIMPLE_JWT
     assert simple_jwt("SIGNING_KEY") == settings.SECRET_KEY
     assert OIDCAuthenticationBackend.get_settings("OIDC_USE_PKCE", False) is False
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://id.example/jwks?a=@", "'http://id.example/jwks?a=@'"),
+        ("http://me:word@id.example/jwks", "'http://***@id.example/jwks'"),
+        ("http://me:w@rd@id.example", "'http://***@id.example'"),
+        ("http://[::1", "no URL"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, told: str) -> None:
+    assert shown(url) == told
+    assert goes_in_clear(url)
 
 
 @pytest.mark.django_db
