@@ -42,7 +42,7 @@ def findings(folder: Path, **values: str) -> tuple[set[str], str]:
         env=inherited | PRODUCTION | database | values,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     said = done.stdout + done.stderr
