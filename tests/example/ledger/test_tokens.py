@@ -1,10 +1,12 @@
 """The ledger's own tokens, beside those of the provider: what people meet."""
 
+import json
 from typing import Any, Final
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 from django.urls import include, path
 from pytest_django import Settings
@@ -184,3 +186,25 @@ def test_anybody_can_have_the_keys() -> None:
     metadata = _anyone().get("/.well-known/oauth-authorization-server").json()
     assert metadata["issuer"] == LEDGER
     assert metadata["jwks_uri"] == f"{LEDGER}/.well-known/jwks.json"
+
+
+def test_the_schema_has_them_without_a_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [
+        "--urlconf",
+        "tests.example.ledger.test_tokens",
+        "--format",
+        "openapi-json",
+    ]
+    call_command("spectacular", "--validate", "--fail-on-warn", *words)
+    paths = json.loads(capsys.readouterr().out)["paths"]
+    operations = {(path, method) for path in paths for method in paths[path]}
+    assert operations >= {
+        (TOKEN, "post"),
+        (f"{TOKEN}refresh/", "post"),
+        (f"{TOKEN}blacklist/", "post"),
+        (SESSIONS, "get"),
+        (SESSIONS, "delete"),
+        (f"{SESSIONS}{{id}}/", "delete"),
+    }
