@@ -54,6 +54,7 @@ def findings(folder: Path, **values: str) -> tuple[set[str], str]:
 def test_the_example_as_deployed_is_not_told_of(tmp_path: Path) -> None:
     found, said = findings(tmp_path)
     assert found == set(), said
+    assert "System check identified no issues" in said
 
 
 @pytest.mark.parametrize(
