@@ -81,6 +81,7 @@ urlpatterns = [
     path("me", Me.as_view()),
     path("signed", Signed.as_view()),
     path("sessions", Sessions.as_view()),
+    path("sessions/<uuid:pk>", views.SessionViewSet.as_view({"delete": "destroy"})),
     path("token", views.TokenObtainPairView.as_view()),
     path("refresh", views.TokenRefreshView.as_view()),
     path(f"{UNGUARDED[1:]}/refresh", views.TokenRefreshView.as_view()),

@@ -4,8 +4,9 @@ Threads with a connection each present one and the same token to four gunicorn
 workers, all when the last one is there. One gets 200 and all others 409, and the
 session goes on; with `REPEAT_SUCCESSOR` all get one and the same successor. A copy
 that comes later ends its session within one request: both who have a token of it are
-out. Workers are killed (SIGKILL) before and after the write, after the commit, and
-amid a race: a client that asks again goes on, or is refused.
+out, and so are all when their user ends the session amid a race. Workers are killed
+(SIGKILL) before and after the write, after the commit, and amid a race: a client that
+asks again goes on, or is refused.
 
 On SQLite, PostgreSQL and MariaDB, with ATOMIC_REQUESTS and without. Beside it, in the
 same project: simplejwt's own views, as secure as its settings make them; and a
@@ -26,6 +27,7 @@ from tests.torture.issuing.project import Project
 from tests.torture.issuing.steps import Step
 from tests.torture.refresh.crowd import CLIENTS, Crowd
 from tests.torture.refresh.deaths import killed_amid, killed_at
+from tests.torture.refresh.endings import ended_amid
 from tests.torture.refresh.races import (
     GRACE,
     Bench,
@@ -90,6 +92,8 @@ def run(bench: Bench, name: str, rounds: int, rng: random.Random) -> str:
     ours = races(bench, rounds)
     report.begin(f"{name}: copies")
     reuse(bench, few)
+    report.begin(f"{name}: ends")
+    ended_amid(bench, few)
     report.begin(f"{name}: kills")
     for step in Step:
         killed_at(bench, step, few)

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections import Counter
+from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
@@ -12,6 +13,7 @@ from tests.torture.refresh.races import GRACE, OTHERS, Bench, goes_on, others
 
 __all__ = ["killed_amid", "killed_at"]
 
+NEVER: Final = threading.Event()
 RETRY: Final = "asked again, another answer than"
 STUCK: Final = "a session that neither goes on nor is refused"
 
@@ -38,35 +40,42 @@ def killed_at(bench: Bench, step: Step, rounds: int) -> None:
 
 def killed_amid(bench: Bench, rounds: int, rng: random.Random) -> None:
     """Kill a worker at any moment of a race; whoever has no answer asks again."""
-    never, usual, faults = threading.Event(), 0.0, Counter[str]()
-    for number in range(rounds + 1):
-        tokens = bench.project.log_in()
-        texts = [tokens["refresh"]] * bench.crowd.count
+    faults: Counter[str] = Counter()
+    usual = _raced(bench, faults, lambda: None)
+    for _ in range(rounds):
         delay = rng.uniform(0, usual)
 
-        def kill(delay: float = delay, first: bool = not number) -> None:
-            never.wait(delay)
-            if not first:
-                bench.project.kill_a_worker(rng)
+        def kill(delay: float = delay) -> None:
+            NEVER.wait(delay)
+            bench.project.kill_a_worker(rng)
 
-        race = bench.crowd.refresh(bench.project, texts, meanwhile=kill)
-        # The first race shows how long one takes.
-        usual = usual or perf_counter() - min(race.released)
-        again = [bench.project.refresh(texts[0]) for _ in range(race.statuses[0])]
-        answers = [each for each in (*race.answers, *again) if each.status]
-        statuses = Counter(answer.status for answer in answers)
-        bench.report.answers.update(statuses)
-        given = [each.json()["refresh"] for each in answers if each.status == 200]
-        faults["cut"] += race.statuses[0]
-        faults["odd"] += others(statuses, 200, bench.late)
-        faults["winners"] += len(set(given)) > 1
-        faults["winners"] += not bench.repeats and len(given) > 1
-        faults["stuck"] += not _ends_well(bench, tokens, given)
+        _raced(bench, faults, kill)
     bench.report.shown("kills amid a race", rounds)
     bench.report.shown("answers cut", faults["cut"])
     bench.report.exactly(OTHERS, faults["odd"], 0)
     bench.report.exactly("races with several winners", faults["winners"], 0)
     bench.report.exactly(STUCK, faults["stuck"], 0)
+
+
+def _raced(
+    bench: Bench, faults: Counter[str], meanwhile: Callable[[], object]
+) -> float:
+    """Race, have those ask again who got no answer; give the seconds of the race."""
+    tokens = bench.project.log_in()
+    texts = [tokens["refresh"]] * bench.crowd.count
+    race = bench.crowd.refresh(bench.project, texts, meanwhile=meanwhile)
+    seconds = perf_counter() - min(race.released)
+    again = [bench.project.refresh(texts[0]) for _ in range(race.statuses[0])]
+    answers = [each for each in (*race.answers, *again) if each.status]
+    statuses = Counter(answer.status for answer in answers)
+    bench.report.answers.update(statuses)
+    given = [each.json()["refresh"] for each in answers if each.status == 200]
+    several = len(set(given)) > 1 or (not bench.repeats and len(given) > 1)
+    faults["cut"] += race.statuses[0]
+    faults["odd"] += others(statuses, 200, bench.late)
+    faults["winners"] += several
+    faults["stuck"] += not _ends_well(bench, tokens, given)
+    return seconds
 
 
 def _ends_well(bench: Bench, tokens: dict[str, str], given: list[str]) -> bool:
