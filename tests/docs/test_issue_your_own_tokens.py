@@ -208,6 +208,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.compliance("RFC 6749", "10.10")
 def test_whoever_follows_the_pages_issues_tokens(project: Path) -> None:
     clean = {"PYTHONPATH", "DJANGO_SETTINGS_MODULE", "PYTEST_ADDOPTS"}
     done = subprocess.run(

@@ -23,7 +23,7 @@ NAMED: Final = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 CHECK: Final = re.compile(r"`([EW]\d{3})`")
 TORTURE: Final = re.compile(r"`python -m (tests\.torture\.\w+)[^`]*`")
 #: Where a pitfall is described.
-SOURCE: Final = re.compile(r"\((?:OWASP \S+|RFC \d{4} sections? \d)[^()]*\)")
+SOURCE: Final = re.compile(r"\((?:CWE-\d+|OWASP \S+|RFC \d{4} sections? \d)[^()]*\)")
 
 
 @functools.cache

@@ -522,7 +522,6 @@ def test_no_token_is_taken_from_an_address(site: Site) -> None:
     assert site.ask("post", "/me/", {"access_token": access}).status_code == 401
 
 
-@pytest.mark.compliance("RFC 6749", "10.10")
 def test_a_refused_login_does_not_tell_why(site: Site) -> None:
     User.objects.create_user("gone", password=PASSWORD, is_active=False)
     answers = [
