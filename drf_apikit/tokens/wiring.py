@@ -1,8 +1,6 @@
 """What the app connects to when all models are there."""
 
 from collections.abc import Collection
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -10,6 +8,7 @@ from django.db import router
 from django.db.models.signals import post_save
 
 from drf_apikit import purging
+from drf_apikit.tokens import checks
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import Ending, end_all
 from drf_apikit.tokens.sessions.purge import SESSIONS
@@ -21,8 +20,7 @@ def install() -> None:
     """Connect receivers and register checks and purges."""
     purging.register(SESSIONS)
     post_save.connect(_end_with_user, dispatch_uid="drf_apikit.tokens.deactivation")
-    if find_spec("drf_apikit.tokens.checks"):
-        import_module("drf_apikit.tokens.checks").register()
+    checks.register()
 
 
 def _end_with_user(

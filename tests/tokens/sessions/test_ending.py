@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import DEFAULT_DB_ALIAS
+from django.test.utils import isolate_apps
 from pytest_django import Settings
 
 from drf_apikit.tokens import wiring
@@ -85,19 +86,24 @@ def test_a_user_who_is_deactivated(fields: Any, heard: list[Any]) -> None:
     assert heard == [("ended", session.pk, "inactive")]
 
 
-class Colleague(User):
-    """Saves of a proxy send a signal of their own."""
-
-    class Meta:
-        app_label = "app"
-        proxy = True
-
-
+@isolate_apps("tests.app")
 def test_a_proxy_of_a_user_who_is_deactivated(heard: list[Any]) -> None:
+    """Its saves send a signal of their own."""
+
+    class Colleague(User):
+        class Meta:
+            app_label = "app"
+            proxy = True
+
     session, _ = begin()
-    colleague = Colleague.objects.get()
+    colleague = Colleague(
+        **{
+            field.attname: getattr(session.user, field.attname)
+            for field in User._meta.concrete_fields
+        }
+    )
     colleague.is_active = False
-    colleague.save()
+    colleague.save(force_update=True)
     assert heard == [("ended", session.pk, "inactive")]
 
 

@@ -49,6 +49,7 @@ def test_there_is_one_way_to_write_a_text() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "akr1_", "A" * 86, "akr1_" + "A" * 85, "akr1_" + "A" * 87, "akr2_" + "A" * 86]
+    + ["akr1_" + "A" * 85 + "!"]
     + ["akr1_" + filling * 86 for filling in ("=", "!", " ", "é", "\udc80", "\0", "+")],
     ids=ascii,
 )
