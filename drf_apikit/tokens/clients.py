@@ -1,12 +1,13 @@
 """The applications that people log in with, and what each of them may have."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from drf_apikit.conf import TokenClientSettings, apikit_settings
 from drf_apikit.tokens.sessions import lifetimes
 
-__all__ = ["FIRST_PARTY", "TokenClient", "find_client"]
+__all__ = ["FIRST_PARTY", "TokenClient", "find_client", "usual_client"]
 
 #: The only client where the settings name none.
 FIRST_PARTY: Final = "first-party"
@@ -22,17 +23,21 @@ class TokenClient:
     access_lifetime: int
 
 
-def find_client(client_id: str | None = None) -> TokenClient | None:
-    """Find a client by its identifier; None if there is no such one.
+def find_client(client_id: str) -> TokenClient | None:
+    """Find a client by its identifier; None if there is no such one."""
+    clients = _clients()
+    return _client(client_id, clients[client_id]) if client_id in clients else None
 
-    Without an identifier it is the first one of the settings: what was written for
-    simplejwt sends none.
-    """
-    section = apikit_settings.tokens
-    clients = section.clients or {FIRST_PARTY: TokenClientSettings()}
-    name = next(iter(clients)) if client_id is None else client_id
-    if name not in clients:
-        return None
-    own = clients[name]
-    scopes = section.scopes if own.scopes is None else own.scopes
+
+def usual_client() -> TokenClient:
+    """Give the first one of the settings: what was written for simplejwt names none."""
+    return _client(*next(iter(_clients().items())))
+
+
+def _clients() -> Mapping[str, TokenClientSettings]:
+    return apikit_settings.tokens.clients or {FIRST_PARTY: TokenClientSettings()}
+
+
+def _client(name: str, own: TokenClientSettings) -> TokenClient:
+    scopes = apikit_settings.tokens.scopes if own.scopes is None else own.scopes
     return TokenClient(name, scopes, lifetimes(name).access)

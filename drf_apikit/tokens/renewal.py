@@ -10,7 +10,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.tokens.claims import REGISTERED
-from drf_apikit.tokens.clients import find_client
+from drf_apikit.tokens.clients import usual_client
 from drf_apikit.tokens.keyring import current_ring
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
@@ -115,9 +115,9 @@ def _is_legacy(text: str) -> bool:
 def _exchanged(text: str, user_agent: str) -> tuple[TokenSession, str]:
     """Make a session of a refresh token that simplejwt itself still takes."""
     token, user = _judged(text)
-    client = find_client()
-    if client is None or user is None:
-        raise RefreshRefusedError(Refusal.UNKNOWN, None)
+    if user is None:
+        raise RefreshRefusedError(Refusal.UNKNOWN)
+    client = usual_client()
     ours = {*token.no_copy_claims, simple_jwt("USER_ID_CLAIM"), *REGISTERED}
     return exchange_legacy(
         user,
@@ -139,5 +139,5 @@ def _judged(text: str) -> tuple[Any, Any]:
         key = {simple_jwt("USER_ID_FIELD"): token[simple_jwt("USER_ID_CLAIM")]}
         user = users.filter(**key).first()
     except (KeyError, OverflowError, TokenError, TypeError, ValueError):
-        raise RefreshRefusedError(Refusal.UNKNOWN, None) from None
+        raise RefreshRefusedError(Refusal.UNKNOWN) from None
     return token, user if user is not None and may_log_in(user) else None

@@ -16,7 +16,7 @@ from rest_framework_simplejwt.serializers import (
 
 from drf_apikit.exceptions import InvalidToken
 from drf_apikit.jose.compact import MAX_SIZE
-from drf_apikit.tokens.clients import TokenClient, find_client
+from drf_apikit.tokens.clients import TokenClient, find_client, usual_client
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.renewal import Pair, log_out, renew
 from drf_apikit.tokens.sessions import find_session
@@ -97,7 +97,8 @@ class TokenObtainPairSerializer(TokenObtainSerializer, _AnswerSerializer):
 
     def _asked_for(self, attrs: dict[str, Any]) -> tuple[TokenClient, Iterable[str]]:
         """Find the client, and the scopes if it asks for fewer than it may have."""
-        client = find_client(attrs.get("client_id"))
+        name = attrs.get("client_id")
+        client = usual_client() if name is None else find_client(name)
         if client is None:
             raise self._refused("client_id", "unknown_client")
         if "scope" not in attrs:

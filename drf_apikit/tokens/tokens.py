@@ -23,7 +23,7 @@ from drf_apikit.tokens.claims import (
     refuse_registered,
     session_claims,
 )
-from drf_apikit.tokens.clients import TokenClient, find_client
+from drf_apikit.tokens.clients import TokenClient, usual_client
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
     Ending,
@@ -42,13 +42,11 @@ _BACKEND: Any = AccessTokenBackend()
 
 
 def _usual_lifetime(_cls: type) -> timedelta:
-    client = find_client()
-    return timedelta(seconds=client.access_lifetime if client else 0)
+    return timedelta(seconds=usual_client().access_lifetime)
 
 
 def _refresh_lifetime(_cls: type) -> timedelta:
-    client = find_client()
-    return timedelta(seconds=lifetimes(client.client_id if client else "").refresh)
+    return timedelta(seconds=lifetimes(usual_client().client_id).refresh)
 
 
 class AccessToken(simplejwt.AccessToken):
@@ -61,9 +59,8 @@ class AccessToken(simplejwt.AccessToken):
     def for_user(cls, user: Any) -> Self:
         """Make a token without a session: it ends at its `exp` and not before."""
         token = super().for_user(user)
-        client = find_client()
         token["sub"] = str(user.pk)
-        token["client_id"] = client.client_id if client else None
+        token["client_id"] = usual_client().client_id
         return token
 
     def __str__(self) -> str:
@@ -71,11 +68,9 @@ class AccessToken(simplejwt.AccessToken):
 
         Whoever verifies keeps a key that signs no more for just as long.
         """
-        client = find_client(self.get("client_id"))
-        if client is not None:
-            lifetime = timedelta(seconds=client.access_lifetime)
-            latest = datetime_to_epoch(self.current_time + lifetime)
-            self["exp"] = min(self["exp"], latest)
+        lifetime = timedelta(seconds=lifetimes(str(self.get("client_id"))).access)
+        latest = datetime_to_epoch(self.current_time + lifetime)
+        self["exp"] = min(self["exp"], latest)
         return super().__str__()
 
 
@@ -105,7 +100,7 @@ class RefreshToken(simplejwt.RefreshToken):
         self.token: Any = None
         self.user: Any = None
         self.session: TokenSession | None = None
-        self._client = find_client()
+        self._client = usual_client()
         self._scopes: Iterable[str] | None = None
         self._user_agent = ""
         if token is not None:
@@ -177,10 +172,7 @@ class RefreshToken(simplejwt.RefreshToken):
 
     def _opened(self) -> TokenSession:
         if self.session is None:
-            client = self._client
-            scopes = self._scopes
-            if client is None:
-                raise ImproperlyConfigured("There is no client to open a session for.")
+            client, scopes = self._client, self._scopes
             session, text = open_session(
                 self._owner(),
                 client_id=client.client_id,
@@ -229,7 +221,6 @@ def _found(text: Any) -> tuple[TokenSession, str]:
 
 def _lifetime(access: Any, client_id: str) -> timedelta:
     """Take that of the client; a class of the project may make it shorter."""
-    client = find_client(client_id)
-    own = timedelta(seconds=client.access_lifetime if client else 0)
+    own = timedelta(seconds=lifetimes(client_id).access)
     declared: timedelta = access.lifetime
     return own if declared == _usual_lifetime(AccessToken) else min(own, declared)

@@ -4,13 +4,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError
 from django.test import override_settings
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework_simplejwt.tokens import RefreshToken as StockRefreshToken
+from rest_framework_simplejwt.views import TokenViewBase as StockViewBase
 
 from drf_apikit.oidc import KeysUnavailableError
 from drf_apikit.tokens import renewal, serializers, tokens, views
@@ -396,18 +399,27 @@ BODIES: Mapping[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize(("body", "kind"), BODIES.values(), ids=BODIES.keys())
 @pytest.mark.parametrize("parsers", ["JSON", "all"])
 def test_odd_bodies_are_refused(
-    caller: Caller, settings: "Settings", body: bytes, kind: str, parsers: str
+    caller: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+    body: bytes,
+    kind: str,
+    parsers: str,
 ) -> None:
     if parsers == "all":
-        settings.REST_FRAMEWORK = {
-            name: value
-            for name, value in settings.REST_FRAMEWORK.items()
-            if name != "DEFAULT_PARSER_CLASSES"
-        }
+        every = (JSONParser, FormParser, MultiPartParser)
+        monkeypatch.setattr(StockViewBase, "parser_classes", every)
     for where in ("", "refresh/", "blacklist/", "verify/"):
         answer = caller.raw(where, body, kind)
         assert 400 <= answer.status_code < 500, where
         assert answer["Cache-Control"] == "no-store"
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_form_will_do(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StockViewBase, "parser_classes", (FormParser,))
+    sent = urlencode({"username": "ada", "password": PASSWORD}).encode()
+    answer = caller.raw("", sent, "application/x-www-form-urlencoded")
+    assert answer.status_code == 200
 
 
 def test_large_bodies_are_refused_where_django_says_so(
