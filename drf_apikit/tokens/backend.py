@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.exceptions import (
     TokenBackendError,
     TokenBackendExpiredToken,
@@ -52,6 +53,8 @@ class AccessTokenBackend:
             TokensUnavailable: there is no key to sign with.
             TokenTooLarge: more than `MAX_SIZE`; the log names the largest claims.
             ImproperlyConfigured: there is no `ISSUER`.
+            AuthenticationFailed: the user has the name of a client, and would pass
+                for it (RFC 9068 section 5).
             TypeError, ValueError: JSON has no such claims.
 
         """
@@ -61,6 +64,9 @@ class AccessTokenBackend:
             if name not in claims:
                 raise ImproperlyConfigured(f"An access token needs the claim {name!r}.")
         claims = json_ready(claims)
+        if claims["sub"] == claims["client_id"]:
+            logger.warning("Refused a user whose key is a client_id: %s", claims["sub"])
+            raise AuthenticationFailed
         try:
             text = current_ring().signing_key().sign(claims, _TYPE)
         except KeysUnavailableError as error:

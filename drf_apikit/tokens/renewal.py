@@ -28,10 +28,11 @@ from drf_apikit.tokens.tokens import RefreshToken
 
 __all__ = ["Pair", "log_out", "renew"]
 
-#: Who comes within the grace, or later, with a token that was once good.
-_USED: Final = frozenset({Refusal.USED, Refusal.REUSED})
-#: Whose session is over anyway: a logout that is sent again has come to its end.
-_OVER: Final = frozenset({Refusal.ENDED, Refusal.EXPIRED, Refusal.PASSWORD})
+#: What simplejwt, PyJWT and databases make of a token that nobody has signed, or that
+#: names nobody.
+_UNREADABLE: Final = (
+    *(KeyError, OverflowError, RecursionError, TokenError, TypeError, ValueError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ def renew(text: str, kind: type[RefreshToken], user_agent: str = "") -> Pair:
 
 
 def log_out(text: str) -> None:
-    """End the session of a refresh token, or of one that it came from.
+    """End the session of a refresh token, whether or not it is good any more.
+
+    A logout that is sent again has come to its end; one with a token that was used
+    is meant as well.
 
     Raises:
         RefreshRefusedError: it is nobody's.
@@ -98,9 +102,7 @@ def log_out(text: str) -> None:
     try:
         session = _exchanged(text, "")[0] if _is_legacy(text) else find_session(text)
     except RefreshRefusedError as error:
-        if error.refusal in _OVER:
-            return
-        if error.refusal not in _USED or error.session is None:
+        if error.session is None:
             raise
         session = error.session
     end_session(session.id, Ending.LOGOUT)
@@ -118,6 +120,8 @@ def _exchanged(text: str, user_agent: str) -> tuple[TokenSession, str]:
     if user is None:
         raise RefreshRefusedError(Refusal.UNKNOWN)
     client = usual_client()
+    # It is used up with this: there has to be a key for what comes of it.
+    current_ring().signing_key()
     ours = {*token.no_copy_claims, simple_jwt("USER_ID_CLAIM"), *REGISTERED}
     return exchange_legacy(
         user,
@@ -138,6 +142,6 @@ def _judged(text: str) -> tuple[Any, Any]:
         token = kind(text)
         key = {simple_jwt("USER_ID_FIELD"): token[simple_jwt("USER_ID_CLAIM")]}
         user = users.filter(**key).first()
-    except (KeyError, OverflowError, TokenError, TypeError, ValueError):
+    except _UNREADABLE:
         raise RefreshRefusedError(Refusal.UNKNOWN) from None
     return token, user if user is not None and may_log_in(user) else None

@@ -11,6 +11,7 @@ import jwt
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.exceptions import (
     TokenBackendError,
     TokenBackendExpiredToken,
@@ -157,6 +158,15 @@ def test_what_is_mandatory_must_be_there(
     claim = "sub" if name == "user_id" else name
     with pytest.raises(ImproperlyConfigured, match=f"needs the claim '{claim}'"):
         backend.encode(payload)
+
+
+@pytest.mark.compliance("RFC 9068", "5")
+def test_nobody_has_the_name_of_a_client(
+    backend: AccessTokenBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(AuthenticationFailed):
+        backend.encode({**PAYLOAD, "user_id": "phone"})
+    assert "whose key is a client_id: phone" in caplog.text
 
 
 def test_each_token_has_a_name(backend: AccessTokenBackend) -> None:

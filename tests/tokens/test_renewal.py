@@ -1,7 +1,8 @@
 """Refresh tokens that simplejwt gave out, taken once by choice."""
 
+import base64
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 import pytest
@@ -10,6 +11,8 @@ from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken as StockAccessToken
 from rest_framework_simplejwt.tokens import RefreshToken as StockRefreshToken
 
+from drf_apikit.oidc import KeysUnavailableError
+from drf_apikit.tokens import renewal
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import Ending
 from tests.tokens.facade import SETTINGS, Caller, make_user, payload_of
@@ -140,6 +143,47 @@ def test_other_keys_are_refused(ada: User, caller: Caller) -> None:
     assert caller.refresh(caller.tokens()["access"]).status_code == 401
 
 
+HS256: Final = b'{"alg": "HS256"}'
+
+
+def segment(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "..",
+        "a.b.c",
+        "\u00e9.\u00e9.\u00e9",
+        f"{segment(b'[' * 9000)}.e30.e30",
+        f"e30.{segment(b'[' * 9000)}.e30",
+        f"{segment(HS256)}.{segment(b'[' * 9000)}.AAAA",
+        segment(b'{"alg": "none"}') + ".e30.",
+        segment(b'{"alg": ["HS256"]}') + ".e30.AAAA",
+        segment(b'{"alg": "HS256", "kid": {}}') + ".e30.AAAA",
+    ],
+    ids=["dots", "letters", "accents", "deep", "deep2", "deep3", "none", "list", "kid"],
+)
+def test_what_is_no_token_is_refused(caller: Caller, text: str) -> None:
+    for where in ("refresh/", "blacklist/"):
+        assert caller.post(where, {"refresh": text}).status_code == 401
+
+
+def test_without_a_key_nothing_is_used_up(
+    ada: User, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise KeysUnavailableError("us", 7, "none")
+
+    text = legacy(ada)
+    with monkeypatch.context() as patch:
+        patch.setattr(renewal, "current_ring", fail)
+        assert caller.refresh(text).status_code == 503
+    assert not TokenSession.objects.exists()
+    assert caller.refresh(text).status_code == 200
+
+
 def test_by_default_nobody_takes_them(
     ada: User, caller: Caller, settings: "Settings"
 ) -> None:
@@ -162,3 +206,8 @@ def test_a_token_of_an_ended_session_may_be_logged_out(
     ada.save()
     assert caller.post("blacklist/", {"refresh": again}).status_code == 200
     assert caller.refresh(again).status_code == 401
+    last = caller.obtain(password="another one").json()["refresh"]
+    User.objects.update(is_active=False)
+    assert caller.post("blacklist/", {"refresh": last}).status_code == 200
+    User.objects.update(is_active=True)
+    assert caller.refresh(last).status_code == 401

@@ -25,7 +25,6 @@ from rest_framework_simplejwt.exceptions import (
 from rest_framework_simplejwt.settings import api_settings
 
 from drf_apikit.exceptions import RefreshTokenRefused
-from drf_apikit.tokens.claims import session_claims
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import Ending, rotate
 from drf_apikit.tokens.tokens import AccessToken, RefreshToken, Token, UntypedToken
@@ -187,14 +186,6 @@ def test_a_function_adds_what_has_to_be_up_to_date(
     settings.DRF_APIKIT = section(CLAIMS=f"{__name__}.greedy")
     with pytest.raises(ImproperlyConfigured, match="may not be called sub"):
         str(token.access_token)
-
-
-@pytest.mark.compliance("RFC 9068", "5")
-def test_nobody_has_the_name_of_a_client(caplog: pytest.LogCaptureFixture) -> None:
-    session = TokenSession(client_id="first-party", user_id="first-party")
-    with pytest.raises(AuthenticationFailed):
-        session_claims(session, {})
-    assert "is a client_id" in caplog.text
 
 
 def test_a_client_that_is_gone_gets_nothing(ada: User, settings: "Settings") -> None:
