@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 
@@ -12,6 +13,8 @@ from drf_apikit.jose.signing import load_signing_key
 
 __all__ = ["check_settings"]
 
+#: The app of first-party tokens.
+_TOKENS: Final = "drf_apikit.tokens"
 _IDS: Final[Mapping[str, str]] = {
     "unknown": "drf_apikit.E001",
     "value": "drf_apikit.E002",
@@ -24,12 +27,12 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
 
     `E001` unknown key, `E002` bad value, `E003` missing, `E004` a dotted path that
     cannot be imported, or called as it is, `E005` a cache alias that is not in
-    `CACHES`, `E021` a private key that is none.
+    `CACHES`, `E021` a private key that is none, `E041` an app that is missing.
     """
     faults = apikit_settings.faults()
     if faults:
         return [_error(fault) for fault in faults]
-    return [*_paths(), *_transport(), *_caches(), *_private_keys()]
+    return [*_paths(), *_transport(), *_caches(), *_private_keys(), *_app()]
 
 
 def _error(fault: Fault) -> checks.Error:
@@ -104,6 +107,19 @@ def _caches() -> list[checks.CheckMessage]:
         for setting, alias in named.items()
         if alias is not None and alias not in settings.CACHES
     ]
+
+
+def _app() -> Iterator[checks.CheckMessage]:
+    """See that what `TOKENS` is for is installed."""
+    issuer = apikit_settings.tokens.issuer
+    if issuer is not None and not apps.is_installed(_TOKENS):
+        yield checks.Error(
+            f"DRF_APIKIT['TOKENS']['ISSUER'] is {issuer!r}, and INSTALLED_APPS lacks"
+            f" {_TOKENS!r}: no tokens are given out.",
+            hint=f"Add {_TOKENS!r} to INSTALLED_APPS, and run migrate; or leave the"
+            " section out.",
+            id="drf_apikit.E041",
+        )
 
 
 def _private_keys() -> Iterator[checks.CheckMessage]:

@@ -2,6 +2,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.checks import Error, Tags, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -201,6 +202,19 @@ def test_paths_and_caches_are_checked_together() -> None:
     with override_settings(DRF_APIKIT=value):
         found = [message.id for message in check_settings()]
     assert found == ["drf_apikit.E004", "drf_apikit.E004", "drf_apikit.E005"]
+
+
+def test_an_issuer_without_its_app_is_an_error() -> None:
+    value = {"TOKENS": {"ISSUER": ISSUER, "AUDIENCE": "api"}}
+    others = [app for app in settings.INSTALLED_APPS if app != "drf_apikit.tokens"]
+    with override_settings(DRF_APIKIT=value):
+        assert check_settings() == []
+        with override_settings(INSTALLED_APPS=others):
+            (found,) = check_settings()
+        with override_settings(INSTALLED_APPS=others, DRF_APIKIT={}):
+            assert check_settings() == []
+    assert found.id == "drf_apikit.E041"
+    assert "INSTALLED_APPS lacks 'drf_apikit.tokens'" in found.msg
 
 
 def test_the_check_is_registered_with_the_app() -> None:
