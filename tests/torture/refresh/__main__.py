@@ -40,7 +40,7 @@ from tests.torture.refresh.races import (
 __all__ = ["MODES", "Mode", "project_of", "run"]
 
 #: Of so many races there is one of each other kind.
-RARER: Final = 5
+RARER: Final = 10
 WAL: Final = {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"}
 
 
