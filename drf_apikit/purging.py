@@ -10,7 +10,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, Q, QuerySet
 
 from drf_apikit.contention import is_contention
-from drf_apikit.counters import count
 
 __all__ = [
     "BATCH",
@@ -45,8 +44,8 @@ class Expiry:
     #: What people call them.
     name: str
     which: Q
-    #: What is counted for each batch.
-    event: str
+    #: Counts a batch.
+    tally: Callable[[], object]
     #: Deletes rows that are locked, by their keys, in a database.
     delete: Callable[[Sequence[Any], str], object]
     #: Deletes some where there are no locks of rows, in one statement; says how many.
@@ -91,7 +90,7 @@ def purge(
         deleted, since = _insist(expiry, using, batch_size, since)
         done += deleted
         if deleted:
-            count(expiry.event)
+            expiry.tally()
         if deleted and progress is not None:
             progress(done)
         if deleted < batch_size:

@@ -6,6 +6,7 @@ from typing import Final
 from django.db.models import Q
 
 from drf_apikit import purging
+from drf_apikit.counters import count
 from drf_apikit.database_clock import DatabaseNow
 from drf_apikit.idempotency.claims.deletion import delete, delete_expired
 from drf_apikit.models import IdempotencyRecord
@@ -20,7 +21,7 @@ RECORDS: Final = Expiry(
     model=IdempotencyRecord,
     name="idempotency records",
     which=EXPIRED,
-    event="idempotency.purged",
+    tally=lambda: count("idempotency.purged"),
     delete=delete,
     delete_some=delete_expired,
 )

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.db import connections
 from django.db.models import Q
 
+from drf_apikit.counters import count
 from drf_apikit.database_clock import DatabaseNow
 from drf_apikit.purging import Expiry
 from drf_apikit.tokens.models import TokenSession
@@ -40,7 +41,7 @@ SESSIONS: Final = Expiry(
     model=TokenSession,
     name="token sessions",
     which=OVER,
-    event="tokens.purged",
+    tally=lambda: count("tokens.purged"),
     delete=_delete,
     delete_some=_delete_some,
 )
