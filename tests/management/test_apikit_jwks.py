@@ -8,7 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from drf_apikit.oidc import find_issuer
+from drf_apikit.jose import KeySet, parse_key_set
+from drf_apikit.oidc import KeysUnavailableError, find_issuer
 from drf_apikit.oidc.jwks import KeyStore
 from tests.jose.minting import AUDIENCE, public_jwk
 from tests.oidc.caches import MEMORY, SETTINGS
@@ -249,3 +250,96 @@ def test_a_deploy_without_issuers_is_told(
     call_command("apikit_jwks", what)
     out, err = capsys.readouterr()
     assert (out, err) == ("", "ISSUERS is empty: there are no keys.\n")
+
+
+OWN = "https://own.test"
+SOURCE = f"{__name__}.own_keys"
+LOCAL = "drf_apikit.tokens.keyring.local_keys"
+
+
+class OwnKeys:
+    """Give a key more when they are looked for again."""
+
+    asked: Any = []
+    kinds: Any = []
+    is_down = False
+
+    def keys(self) -> KeySet:
+        self.asked.append("keys")
+        return self._keys(self.kinds[:1])
+
+    def refreshed(self, kid: str | None) -> KeySet:
+        self.asked.append(f"refreshed {kid}")
+        return self._keys(self.kinds)
+
+    def _keys(self, kinds: list[str]) -> KeySet:
+        if self.is_down:
+            raise KeysUnavailableError(OWN, 1, "the database is away")
+        return parse_key_set({"keys": [public_jwk(kind) for kind in kinds]})
+
+
+def own_keys() -> OwnKeys:
+    """Be what KEY_SOURCE names."""
+    return OwnKeys()
+
+
+@pytest.fixture
+def own(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> type[OwnKeys]:
+    monkeypatch.setattr(OwnKeys, "asked", [])
+    monkeypatch.setattr(OwnKeys, "kinds", ["P-256", "Ed25519"])
+    trust(settings, **{OWN: {"AUDIENCE": AUDIENCE, "KEY_SOURCE": SOURCE}})
+    return OwnKeys
+
+
+@pytest.mark.parametrize(
+    ("what", "asked", "kids"),
+    [
+        ("--inspect", "keys", ["P-256"]),
+        ("--warm", "keys", ["P-256"]),
+        ("--refresh", "refreshed None", ["P-256", "Ed25519"]),
+    ],
+)
+def test_a_source_of_keys_is_asked(
+    own: type[OwnKeys], what: str, asked: str, kids: list[str]
+) -> None:
+    (document,) = told(what)
+    assert own.asked == [asked]
+    assert [key["kid"] for key in document["keys"]] == kids
+    assert (document["source"], document["error"]) == (SOURCE, None)
+    assert (document["jwks_uri"], document["age"]) == (None, None)
+
+
+@pytest.mark.parametrize("what", ["--inspect", "--warm", "--refresh"])
+def test_a_source_without_keys_is_a_failure(
+    own: type[OwnKeys], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(own, "kinds", [])
+    (document,), _ = failed(what)
+    assert (document["source"], document["error"]) == (SOURCE, "no usable key")
+    monkeypatch.setattr(own, "is_down", True)
+    (document,), said = failed(what)
+    assert (document["source"], document["error"]) == (SOURCE, "the database is away")
+    assert said == f"No usable keys, or none anew: {OWN}"
+
+
+@pytest.mark.django_db
+def test_keys_that_are_made_at_their_first_use(settings: Settings) -> None:
+    """A deploy may warm the others before anybody has a token of this project."""
+    issuer = {"AUDIENCE": AUDIENCE, "KEY_SOURCE": LOCAL, "USERS": "local"}
+    trust(settings, **{OWN: issuer})
+    tokens = {"ISSUER": OWN, "AUDIENCE": AUDIENCE}
+    settings.DRF_APIKIT = {**settings.DRF_APIKIT, "TOKENS": tokens}
+    (document,) = told("--warm")
+    assert (document["keys"], document["error"]) == ([], None)
+    assert run().splitlines() == [
+        OWN,
+        f"  source      {LOCAL}",
+        "  none yet    the first key is made when it is needed",
+    ]
+    call_command("apikit_keys", "rotate", stdout=StringIO())
+    (document,) = told("--refresh")
+    assert [key["type"] for key in document["keys"]] == ["RSA 2048 bits"]
+    later = {"k": {"ENV": "TESTS_HAVE_NO_SUCH_KEY"}}
+    settings.DRF_APIKIT = {**settings.DRF_APIKIT, "TOKENS": {**tokens, "KEYS": later}}
+    (document,), _ = failed()
+    assert document["error"] == "no usable key"

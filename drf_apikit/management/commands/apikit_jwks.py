@@ -9,9 +9,11 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from drf_apikit.doctor.own_keys import makes_keys
 from drf_apikit.jose import KeySet, VerificationKey
 from drf_apikit.oidc import FetchError, Issuer, KeysUnavailableError, trusted_issuers
 from drf_apikit.oidc.entries import Entry, fetch_entry
+from drf_apikit.oidc.issuers import KeySource
 from drf_apikit.oidc.jwks import KeyStore
 
 __all__ = ["Command"]
@@ -31,6 +33,8 @@ class _Report:
     entry: Entry | None = None
     keys: KeySet = _NONE
     error: str | None = None
+    #: The keys of this project itself, which nobody has needed so far.
+    is_early: bool = False
 
 
 class Command(BaseCommand):
@@ -87,7 +91,7 @@ def _chosen(name: str | None) -> list[Issuer]:
 def _of(issuer: Issuer, act: Callable[[Issuer, KeyStore], _Report]) -> _Report:
     store = issuer.source
     if not isinstance(store, KeyStore):
-        return _judged(_Report(issuer.name, _SETTINGS, keys=store.keys()))
+        return _judged(_given(issuer, store, is_anew=act is _refresh))
     report = act(issuer, store)
     if report.entry is not None:
         report = replace(report, keys=report.entry.keys)
@@ -95,9 +99,20 @@ def _of(issuer: Issuer, act: Callable[[Issuer, KeyStore], _Report]) -> _Report:
 
 
 def _judged(report: _Report) -> _Report:
-    if report.keys.keys or report.error:
+    if report.keys.keys or report.error or report.is_early:
         return report
     return replace(report, error="no usable key")
+
+
+def _given(issuer: Issuer, source: KeySource, *, is_anew: bool) -> _Report:
+    """Ask the settings, or what they name: both keep their own keys fresh."""
+    named = issuer.settings.key_source or _SETTINGS
+    try:
+        keys = source.refreshed(None) if is_anew else source.keys()
+    except KeysUnavailableError as error:
+        return _Report(issuer.name, named, error=str(error))
+    is_early = not keys.keys and named != _SETTINGS and makes_keys(issuer.name)
+    return _Report(issuer.name, named, keys=keys, is_early=is_early)
 
 
 def _inspect(issuer: Issuer, store: KeyStore) -> _Report:
@@ -179,6 +194,8 @@ def _lines(report: _Report, now: float) -> list[str]:
             f"  jwks_uri    {told['jwks_uri']}",
             f"  age         {told['age']} s, fresh for {told['fresh_for']} s more",
         ]
+    if report.is_early:
+        lines.append("  none yet    the first key is made when it is needed")
     for key in told["keys"]:
         lines += [
             f"  key         {json.dumps(key['kid'])}",
