@@ -8,6 +8,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import ForcedAuthentication, Request
 
 from drf_apikit.conf import apikit_settings
+from drf_apikit.tokens.sessions import live_sessions
 from drf_apikit.tokens.tokens import AccessToken
 
 __all__ = ["IsFirstParty", "current_session"]
@@ -16,7 +17,9 @@ __all__ = ["IsFirstParty", "current_session"]
 class IsFirstParty(BasePermission):
     """A person of this project, with a token of ours or in a browser.
 
-    Somebody else's token must not end sessions: it was given out for other things.
+    Somebody else's token must not end sessions: it was given out for other things. Nor
+    may one whose own session is over, as of a phone that was stolen: it is good for a
+    few minutes more elsewhere.
     """
 
     def has_permission(self, request: Request, _view: Any) -> bool:
@@ -24,7 +27,8 @@ class IsFirstParty(BasePermission):
         if not isinstance(request.user, get_user_model()):
             return False
         if request.auth is not None:
-            return _claims(request.auth) is not None
+            claims = _claims(request.auth)
+            return claims is not None and _is_alive(request.user, claims.get("sid"))
         # Tests of projects put a user in by force.
         browser = (SessionAuthentication, ForcedAuthentication)
         return isinstance(request.successful_authenticator, browser)
@@ -34,6 +38,11 @@ def current_session(request: Request) -> str | None:
     """Give the session that asks; None for a browser, which has none of these."""
     claims = _claims(request.auth)
     return None if claims is None else claims.get("sid")
+
+
+def _is_alive(user: Any, sid: str | None) -> bool:
+    """Look for the session; a token that was made without one has none to lose."""
+    return sid is None or live_sessions(user).filter(pk=sid).exists()
 
 
 def _claims(auth: Any) -> Any:

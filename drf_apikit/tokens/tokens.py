@@ -194,8 +194,8 @@ class RefreshToken(simplejwt.RefreshToken):
     def _take(self, session: TokenSession, text: str) -> None:
         self.session, self.token, self.user = session, text, session.user
         self.payload.update(session.claims or {})
-        if names_primary_key():
-            self[simple_jwt("USER_ID_CLAIM")] = str(session.user_id)
+        field = "pk" if names_primary_key() else simple_jwt("USER_ID_FIELD")
+        self[simple_jwt("USER_ID_CLAIM")] = str(getattr(session.user, field))
         self["exp"] = datetime_to_epoch(session.expires_at)
         self["iat"] = datetime_to_epoch(session.refreshed_at)
 

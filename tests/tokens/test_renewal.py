@@ -135,6 +135,17 @@ def test_who_may_not_log_in_has_no_session(ada: User, caller: Caller) -> None:
     assert not TokenSession.objects.exists()
 
 
+def test_users_may_be_known_by_another_field(
+    ada: User, caller: Caller, settings: "Settings"
+) -> None:
+    settings.SIMPLE_JWT = {"USER_ID_FIELD": "username"}
+    make_user(str(ada.pk))
+    given = caller.refresh(legacy(ada, user_id="ada")).json()
+    claims = payload_of(given["access"])
+    assert (claims["sub"], claims["user_id"]) == (str(ada.pk), "ada")
+    assert caller.call("GET", "/me/", given["access"]).json() == "ada"
+
+
 def test_other_keys_are_refused(ada: User, caller: Caller) -> None:
     payload = StockRefreshToken.for_user(ada).payload
     text = jwt.encode(payload, "x" * 32, "HS256")

@@ -212,6 +212,19 @@ def test_a_token_of_somebody_else_ends_no_session(ada: User, caller: Caller) -> 
     assert caller.refresh(given["refresh"]).status_code == 200
 
 
+def test_a_token_whose_session_is_over_ends_no_other(ada: User, caller: Caller) -> None:
+    stolen, mine = caller.tokens(), caller.tokens()
+    where = f"{SESSIONS}{sid(stolen)}/"
+    assert caller.call("DELETE", where, mine["access"]).status_code == 204
+    assert caller.call("GET", "/me/", stolen["access"]).status_code == 200
+    for method in ("GET", "DELETE"):
+        assert caller.call(method, SESSIONS, stolen["access"]).status_code == 403
+    assert caller.refresh(mine["refresh"]).status_code == 200
+    ada.set_password("another one")
+    ada.save()
+    assert caller.call("DELETE", SESSIONS, mine["access"]).status_code == 403
+
+
 def test_a_machine_has_no_sessions(ada: User, caller: Caller) -> None:
     theirs = PROVIDER.signed_token("robot", client_id="robot")
     assert caller.call("GET", SESSIONS, theirs).status_code == 403
