@@ -16,7 +16,7 @@ nobody has raced.
 
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ from tests.torture.refresh.races import (
 
 __all__ = ["MODES", "Mode", "project_of", "run"]
 
+#: How much of a log is worth showing.
+LOGGED: Final = 5000
 #: Of so many races there is one of each other kind.
 RARER: Final = 10
 WAL: Final = {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"}
@@ -107,23 +109,30 @@ def run(bench: Bench, name: str, rounds: int, rng: random.Random) -> str:
     return f"{name}: {ours} of {bench.crowd.count}; simplejwt's: {theirs}, {kept}"
 
 
+def played(
+    vendor: str, crowd: Crowd, report: Report, rounds: int, rng: random.Random
+) -> Iterator[str]:
+    """Play on a database, in all modes; give their lines."""
+    with fresh_database(vendor) as database:
+        for mode in MODES[vendor]:
+            seen = len(report.rows)
+            with project_of(database, mode) as project:
+                bench = Bench(project, crowd, report, mode.repeats)
+                try:
+                    yield run(bench, f"{vendor}, {mode}", rounds, rng)
+                except RuntimeError as error:
+                    report.exactly(f"broken off: {error}", 1, 0)
+                if any(not row.right for row in report.rows[seen:]):
+                    print(project.log()[-LOGGED:])
+
+
 def main() -> int:
     chosen = options(__doc__, databases=True, rounds=20)
     report, rng, lines = Report(), random.Random(chosen.seed), list[str]()
     with Crowd(CLIENTS) as crowd:
         for vendor in chosen.database:
             rounds = -(-chosen.rounds // len(MODES[vendor]))
-            with fresh_database(vendor) as database:
-                for mode in MODES[vendor]:
-                    with project_of(database, mode) as project:
-                        bench = Bench(project, crowd, report, mode.repeats)
-                        try:
-                            name = f"{vendor}, {mode}"
-                            lines.append(run(bench, name, rounds, rng))
-                        except RuntimeError as error:
-                            report.exactly(f"broken off: {error}", 1, 0)
-                        if report.wrong:
-                            print(project.log())
+            lines += played(vendor, crowd, report, rounds, rng)
     print(report.table(), "Winners of a race:", *lines, sep="\n", flush=True)
     counts = {"clients": CLIENTS, "answers": report.answers.total()}
     counts |= {f"of {s}": n for s, n in sorted(report.answers.items())}
