@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
+from django.apps import apps
 from django.db import connections, router
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Model
@@ -19,9 +20,9 @@ from drf_apikit.doctor.findings import (
 )
 from drf_apikit.doctor.indexes import absent, invalid
 from drf_apikit.doctor.system_checks import messages
-from drf_apikit.idempotency.purge import EXPIRED
-from drf_apikit.models import ExternalIdentity, IdempotencyRecord
+from drf_apikit.idempotency.purge import RECORDS
 from drf_apikit.pagination import CursorPagination
+from drf_apikit.purging import Expiry, registered
 
 __all__ = ["PROBE"]
 
@@ -32,8 +33,9 @@ _INVALID: Final = "tables.invalid"
 _ORDERINGS: Final = "tables.orderings"
 _EXPIRED: Final = "tables.expired"
 
-_OURS: Final[tuple[type[Model], ...]] = (IdempotencyRecord, ExternalIdentity)
-#: Records that may have expired before somebody should purge.
+#: Our apps, by their labels; the second one is not in every project.
+_OURS: Final = ("drf_apikit", "drf_apikit_tokens")
+#: Rows of a kind that may have expired before somebody should purge.
 _MANY: Final = 100_000
 
 
@@ -45,7 +47,7 @@ def _examinations(context: Context) -> Iterator[Examination]:
 
 def _findings(alias: str, context: Context) -> Iterator[Finding]:
     subject, connection = Subject(alias), connections[alias]
-    ours = [one for one in _OURS if router.allow_migrate_model(alias, one)]
+    ours = [one for one in _ours() if router.allow_migrate_model(alias, one)]
     if not ours:
         # Nothing is known of who makes its tables.
         seen = "The database router puts no tables of ours there."
@@ -65,8 +67,16 @@ def _findings(alias: str, context: Context) -> Iterator[Finding]:
     yield _judged(subject, _INDEXES, names, told)
     if connection.vendor == "postgresql":
         yield _usable(subject, invalid(connection, map(_table, there)))
-    if router.db_for_write(IdempotencyRecord) == alias and IdempotencyRecord in there:
-        yield _expired(subject)
+    purged = [one for one in (RECORDS, *registered()) if one.model in there]
+    purged = [one for one in purged if router.db_for_write(one.model) == alias]
+    if purged:
+        yield _expired(subject, purged)
+
+
+def _ours() -> Iterator[type[Model]]:
+    for label in _OURS:
+        if label in apps.app_configs:
+            yield from apps.get_app_config(label).get_models()
 
 
 def _migrations(connection: Any, subject: Subject) -> Finding:
@@ -126,14 +136,24 @@ def _usable(subject: Subject, names: list[str]) -> Finding:
     )
 
 
-def _expired(subject: Subject) -> Finding:
-    expired = IdempotencyRecord.objects.using(subject.name).filter(EXPIRED)
-    number = expired.order_by()[: _MANY + 1].count()
-    if number > _MANY:
-        seen = f"More than {_MANY:,} idempotency records have expired."
+def _expired(subject: Subject, purged: list[Expiry]) -> Finding:
+    numbers = [_waiting(subject.name, one) for one in purged]
+    counted = [
+        f"{'more than ' if number > _MANY else ''}{min(number, _MANY):,} {one.name}"
+        for number, one in zip(numbers, purged, strict=True)
+    ]
+    told = " and ".join(counted)
+    seen = f"{told[0].upper()}{told[1:]} have expired."
+    if max(numbers) > _MANY:
         remedy = "Run manage.py apikit_purge regularly, as each hour."
         return subject.risk(_EXPIRED, seen, remedy)
-    return subject.ok(_EXPIRED, f"{number:,} idempotency records have expired.")
+    return subject.ok(_EXPIRED, seen)
+
+
+def _waiting(alias: str, expiry: Expiry) -> int:
+    """Count what waits to be purged, but not much further than is of interest."""
+    rows = expiry.model._base_manager.using(alias).filter(expiry.which)
+    return rows.order_by()[: _MANY + 1].count()
 
 
 def _orderings() -> Iterator[Finding]:
@@ -161,7 +181,8 @@ PROBE: Final = Probe(
         " that has failed",
         _ORDERINGS: "the models declare an index for each ordering of a list"
         " (`drf_apikit.W005`)",
-        _EXPIRED: f"at most {_MANY:,} idempotency records wait to be purged",
+        _EXPIRED: f"at most {_MANY:,} idempotency records wait to be purged, and as"
+        " many sessions of first-party tokens",
     },
     _examinations,
 )

@@ -1,9 +1,10 @@
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS, connection, models, router
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F, Q
@@ -21,6 +22,8 @@ from drf_apikit.doctor.running import examine
 from drf_apikit.doctor.tables import PROBE
 from drf_apikit.models import IdempotencyRecord
 from drf_apikit.pagination import CursorPagination
+from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.sessions import open_session
 from tests.app.models import Article, Report
 from tests.checks.conftest import Route, route
 from tests.idempotency.records import new_record
@@ -58,9 +61,10 @@ def test_tables_are_in_order(database: str) -> None:
         wanted.append("invalid")
     assert sorted(found) == sorted(wanted)
     assert {str(one.status) for one in found.values()} == {"ok"}
-    seen = "The indexes and constraints of 4 tables are there."
+    seen = "The indexes and constraints of 6 tables are there."
     assert found["indexes"].seen == seen
-    assert found["expired"].seen == "0 idempotency records have expired."
+    seen = "0 idempotency records and 0 token sessions have expired."
+    assert found["expired"].seen == seen
 
 
 def test_probes_run_in_threads_of_their_own(database: str) -> None:
@@ -201,14 +205,46 @@ def test_records_that_have_expired(
     assert found.status == status
     many = "More than 1 idempotency records" if status == "risk" else "2 idempotency"
     assert found.seen.startswith(many)
+    assert found.seen.endswith(" and 0 token sessions have expired.")
     assert database
+
+
+def test_sessions_that_are_over(
+    database: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_MANY", 1)
+    settings.DRF_APIKIT = {}
+    user = get_user_model().objects.create_user("alice")
+    for _ in range(3):
+        open_session(user, client_id="phone", scopes=())
+    over = TokenSession.objects.order_by("pk")[:2].values("pk")
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    TokenSession.objects.filter(pk__in=[one["pk"] for one in over]).update(
+        expires_at=long_ago
+    )
+    found = told()["expired"]
+    assert found.status == "risk"
+    assert found.seen == (
+        "0 idempotency records and more than 1 token sessions have expired."
+    )
+    assert "apikit_purge" in found.remedy
+    assert database
+
+
+def test_a_project_without_tokens_of_its_own(settings: Any) -> None:
+    settings.INSTALLED_APPS = [
+        name for name in settings.INSTALLED_APPS if name != "drf_apikit.tokens"
+    ]
+    found = told()
+    assert "of 2 tables" in found["indexes"].seen
+    assert found["expired"].seen == "0 idempotency records have expired."
 
 
 class Elsewhere:
     """Makes no tables of ours here."""
 
     def allow_migrate(self, _alias: str, app_label: str, **_: Any) -> bool | None:
-        return False if app_label == "drf_apikit" else None
+        return False if app_label.startswith("drf_apikit") else None
 
 
 class Written:
@@ -231,7 +267,7 @@ def test_what_is_read_and_written_elsewhere(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(router, "routers", [Written()])
     found = told(Articles)
     assert "expired" not in found
-    assert "of 2 tables" in found["indexes"].seen
+    assert "of 4 tables" in found["indexes"].seen
 
 
 class Raising(models.QuerySet[Article]):
@@ -255,7 +291,7 @@ def test_lists_that_are_left_alone() -> None:
         type("Odd", (Articles,), {"queryset": Raising(Article)}),
     ]
     seen = told(view_of(Foreign), *other)["indexes"].seen
-    assert seen == "The indexes and constraints of 2 tables are there."
+    assert seen == "The indexes and constraints of 4 tables are there."
 
 
 class Unindexed(Articles):
