@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from drf_apikit.doctor.attempts import Attempt
 from drf_apikit.doctor.findings import Finding, Subject
+from drf_apikit.doctor.own_keys import makes_keys
 from drf_apikit.doctor.providers import Provider
 from drf_apikit.jose import KeySet, KeySetError, parse_key_set
 from drf_apikit.oidc.discovery import keys_url
 from drf_apikit.oidc.fetch import FetchError, parse_object
-from drf_apikit.oidc.issuers import trusted_issuers
+from drf_apikit.oidc.issuers import find_issuer, trusted_issuers
 from drf_apikit.oidc.jwks import KeyStore
 from drf_apikit.oidc.transport import Reply
 
@@ -32,7 +33,9 @@ def key_findings(
         # Whoever only gets tokens there verifies none.
         return
     trusted = provider.trusted
-    if trusted is not None and trusted.jwks is not None:
+    if trusted is not None and trusted.key_source is not None:
+        yield _of_source(subject, provider, trusted.key_source)
+    elif trusted is not None and trusted.jwks is not None:
         yield _judged(subject, provider, trusted.jwks, "of the settings")
     elif provider.jwks_uri is None and not document:
         yield subject.skipped(KEYS, "Nobody knows where its keys are.")
@@ -48,6 +51,19 @@ def key_findings(
         else:
             yield _judged(subject, provider, keys, f"at {uri}")
             yield from _shared(subject, keys)
+
+
+def _of_source(subject: Subject, provider: Provider, named: str) -> Finding:
+    """Ask what KEY_SOURCE names as requests do; it may raise whatever it likes."""
+    with Attempt() as attempt:
+        keys = find_issuer(provider.issuer).source.keys()
+    if attempt.error is not None:
+        remedy = "See that what it asks, such as the database, is there."
+        return subject.risk(KEYS, f"{named}: {attempt.failure}", remedy)
+    if not (keys.keys or keys.dropped) and makes_keys(provider.issuer):
+        seen = f"{named} has none yet: the first key is made when it is needed."
+        return subject.ok(KEYS, seen)
+    return _judged(subject, provider, keys, f"of {named}")
 
 
 def _fetched(uri: str, fetch: Fetch) -> KeySet:

@@ -20,6 +20,7 @@ from drf_apikit.doctor.issuer_uses import (
     use_findings,
 )
 from drf_apikit.doctor.providers import Provider, providers
+from drf_apikit.doctor.signing_keys import SIGNING_KEYS, signing_key_examinations
 from drf_apikit.http.dates import parse_http_date
 from drf_apikit.jose.errors import KeySetError
 from drf_apikit.jose.signing import load_signing_key
@@ -53,6 +54,7 @@ def _examinations(context: Context) -> Iterator[Examination]:
     for provider in providers(login):
         limit = min(provider.timeout, context.timeout / 3)
         yield Examination(provider.issuer, partial(_findings, provider, limit))
+    yield from signing_key_examinations(context)
 
 
 def _registered(attempt: Attempt, login: Registration | None) -> Iterator[Finding]:
@@ -180,8 +182,8 @@ def _clock(
 
 PROBE: Final = Probe(
     "issuers",
-    "The providers of ISSUERS, LOGIN and CLIENTS. Discovery documents and keys are"
-    " fetched; no token is asked for.",
+    "The providers of ISSUERS, LOGIN and CLIENTS, and the keys of TOKENS. Discovery"
+    " documents and keys are fetched; no token is asked for, and no key is made.",
     {
         _SETTINGS: "the settings of the login are obeyed, and private keys can be"
         " loaded",
@@ -190,6 +192,8 @@ PROBE: Final = Probe(
         _CLOCK: "its clock is within half of LEEWAY, by the Date of its answer",
         KEYS: "there are usable keys for the algorithms that are accepted; told is what"
         " was dropped, and why",
+        SIGNING_KEYS: "TOKENS: the keys that sign now and next can be read, and one"
+        " signs",
         SHARED: "the keys that processes share are the issuer's; told is how old they"
         " are",
         ENDPOINTS: "LOGIN: the endpoints that a login needs; CLIENTS: the token"

@@ -69,7 +69,7 @@ class Provider:
     def is_discovered(self) -> bool:
         """Whether anybody reads its discovery document."""
         keys = self.trusted is not None and not (
-            self.trusted.jwks or self.trusted.jwks_uri
+            self.trusted.jwks or self.trusted.jwks_uri or self.trusted.key_source
         )
         named = [one.token_endpoint is None for one in self.clients.values()]
         return keys or self.login is not None or any(named)

@@ -158,7 +158,7 @@ def _waiting(alias: str, expiry: Expiry) -> int:
 
 def _orderings() -> Iterator[Finding]:
     """Tell what the system checks know of orderings that no index serves."""
-    subject, found = Subject("lists"), messages("pagination", "drf_apikit.W005")
+    subject, found = Subject("lists"), messages("checks.pagination", "drf_apikit.W005")
     for message in found:
         yield subject.risk(_ORDERINGS, message.msg, message.hint or "")
     if not found:

@@ -80,7 +80,7 @@ def _checked(subject: Subject) -> Iterator[Finding]:
         (_HANDLERS, ["drf_apikit.W001"], "The error views are those of drf_apikit."),
         (_TYPES, ["drf_apikit.E006", "drf_apikit.W003"], "Each `type` has a page."),
     ):
-        found = messages("wiring", *ids)
+        found = messages("checks.wiring", *ids)
         for message in found:
             yield subject.risk(finding, message.msg, message.hint or "")
         if not found:
