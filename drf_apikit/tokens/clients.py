@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drf_apikit.conf import TokenClientSettings, apikit_settings
-from drf_apikit.tokens.sessions import lifetimes
+from drf_apikit.tokens.lifetimes import lifetimes
 
 __all__ = ["FIRST_PARTY", "TokenClient", "find_client", "usual_client"]
 

@@ -9,6 +9,7 @@ from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import TokenError
 
 from drf_apikit.conf import apikit_settings
+from drf_apikit.counters import count
 from drf_apikit.tokens.claims import REGISTERED
 from drf_apikit.tokens.clients import usual_client
 from drf_apikit.tokens.keyring import current_ring
@@ -77,6 +78,12 @@ def renew(text: str, kind: type[RefreshToken], user_agent: str = "") -> Pair:
         RefreshRefusedError: it is not good, or another request has used it.
 
     """
+    pair = _renewed(text, kind, user_agent)
+    count("tokens.issued", by="refresh")
+    return pair
+
+
+def _renewed(text: str, kind: type[RefreshToken], user_agent: str) -> Pair:
     if _is_legacy(text):
         return Pair.of(kind.of_session(*_exchanged(text, user_agent)))
     try:

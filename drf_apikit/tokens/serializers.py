@@ -14,6 +14,7 @@ from rest_framework_simplejwt.serializers import (
     TokenObtainSerializer,
 )
 
+from drf_apikit.counters import count
 from drf_apikit.exceptions import InvalidToken
 from drf_apikit.jose.compact import MAX_SIZE
 from drf_apikit.tokens.clients import TokenClient, find_client, usual_client
@@ -91,6 +92,7 @@ class TokenObtainPairSerializer(TokenObtainSerializer, _AnswerSerializer):
             )
         token.grant(client, scopes, user_agent(self))
         data.update(Pair.of(token).answer())
+        count("tokens.issued", by="login")
         if simple_jwt("UPDATE_LAST_LOGIN"):
             update_last_login(type(user), user)
         return data

@@ -24,6 +24,7 @@ from drf_apikit.tokens.claims import (
     session_claims,
 )
 from drf_apikit.tokens.clients import TokenClient, usual_client
+from drf_apikit.tokens.lifetimes import lifetimes
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
     Ending,
@@ -31,7 +32,6 @@ from drf_apikit.tokens.sessions import (
     Refusal,
     end_session,
     find_session,
-    lifetimes,
     open_session,
 )
 from drf_apikit.tokens.simplejwt_settings import names_primary_key, simple_jwt

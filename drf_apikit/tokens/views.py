@@ -124,7 +124,7 @@ class _TokenView(_Answering, simplejwt.TokenViewBase):
 class TokenObtainPairView(_TokenView):
     """Log in with a name and a password; get an access and a refresh token."""
 
-    possible_problems = (
+    possible_problems: ClassVar[Sequence[ProblemType]] = (
         problem_types.VALIDATION_ERROR,
         problem_types.INVALID_CREDENTIALS,
         problem_types.TOKENS_UNAVAILABLE,
@@ -136,7 +136,7 @@ class TokenObtainPairView(_TokenView):
 class TokenRefreshView(_TokenView):
     """Get the next refresh token, and an access token, for a refresh token."""
 
-    possible_problems = (
+    possible_problems: ClassVar[Sequence[ProblemType]] = (
         problem_types.VALIDATION_ERROR,
         problem_types.REFRESH_TOKEN_REFUSED,
         problem_types.REFRESH_TOKEN_USED,
@@ -149,7 +149,7 @@ class TokenRefreshView(_TokenView):
 class TokenBlacklistView(_TokenView):
     """Log out: the session of the refresh token ends."""
 
-    possible_problems = (
+    possible_problems: ClassVar[Sequence[ProblemType]] = (
         problem_types.VALIDATION_ERROR,
         problem_types.REFRESH_TOKEN_REFUSED,
         problem_types.TOKENS_UNAVAILABLE,
@@ -161,7 +161,7 @@ class TokenBlacklistView(_TokenView):
 class TokenVerifyView(_TokenView):
     """Tell whether a token is good."""
 
-    possible_problems = (
+    possible_problems: ClassVar[Sequence[ProblemType]] = (
         problem_types.VALIDATION_ERROR,
         problem_types.INVALID_TOKEN,
         problem_types.REFRESH_TOKEN_REFUSED,
@@ -174,7 +174,9 @@ class TokenVerifyView(_TokenView):
 class SessionViewSet(_Answering, ListModelMixin, GenericViewSet[TokenSession]):
     """Where the user is logged in."""
 
-    possible_problems = (problem_types.TOKENS_UNAVAILABLE,)
+    possible_problems: ClassVar[Sequence[ProblemType]] = (
+        problem_types.TOKENS_UNAVAILABLE,
+    )
     permission_classes = (IsAuthenticated, IsFirstParty)
     serializer_class = serializers.SessionSerializer
     filter_backends = ()

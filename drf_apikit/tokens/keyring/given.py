@@ -9,9 +9,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from drf_apikit.conf import SigningKeySettings, TokensSettings
 from drf_apikit.jose.signing import SigningKey
-from drf_apikit.tokens.keyring.lifetimes import longest_access_lifetime
 from drf_apikit.tokens.keyring.material import KeyMaterialError, read_signing_key
 from drf_apikit.tokens.keyring.timeline import Key
+from drf_apikit.tokens.lifetimes import longest_access_lifetime
 
 __all__ = ["GivenKeys"]
 

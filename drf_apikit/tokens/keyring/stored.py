@@ -12,7 +12,6 @@ from drf_apikit.conf import TokensSettings
 from drf_apikit.contention import is_contention
 from drf_apikit.jose.signing import SigningKey, load_signing_key
 from drf_apikit.tokens.keyring import rows
-from drf_apikit.tokens.keyring.lifetimes import longest_access_lifetime
 from drf_apikit.tokens.keyring.material import (
     KeyMaterialError,
     new_private_key,
@@ -20,6 +19,7 @@ from drf_apikit.tokens.keyring.material import (
 )
 from drf_apikit.tokens.keyring.sealing import is_current, seal, unseal
 from drf_apikit.tokens.keyring.timeline import Key, KeyState, Phase, entries, phase_at
+from drf_apikit.tokens.lifetimes import longest_access_lifetime
 from drf_apikit.tokens.models import SigningKeyRecord
 
 __all__ = ["Change", "KeyRingError", "StoredKeys"]

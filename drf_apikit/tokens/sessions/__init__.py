@@ -7,11 +7,6 @@ for a while, and after that somebody has a copy, so the session ends (RFC 9700 s
 """
 
 from drf_apikit.tokens.sessions.ending import end_all, end_session, live_sessions
-from drf_apikit.tokens.sessions.lifetimes import (
-    Lifetimes,
-    lifetimes,
-    longest_access_lifetime,
-)
 from drf_apikit.tokens.sessions.opening import exchange_legacy, open_session
 from drf_apikit.tokens.sessions.people import may_log_in
 from drf_apikit.tokens.sessions.refusals import Ending, RefreshRefusedError, Refusal
@@ -19,7 +14,6 @@ from drf_apikit.tokens.sessions.rotation import Rotated, find_session, rotate
 
 __all__ = [
     "Ending",
-    "Lifetimes",
     "RefreshRefusedError",
     "Refusal",
     "Rotated",
@@ -27,9 +21,7 @@ __all__ = [
     "end_session",
     "exchange_legacy",
     "find_session",
-    "lifetimes",
     "live_sessions",
-    "longest_access_lifetime",
     "may_log_in",
     "open_session",
     "rotate",

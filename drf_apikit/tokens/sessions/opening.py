@@ -16,6 +16,7 @@ from drf_apikit.database_clock import DatabaseNow
 from drf_apikit.digests import feed
 from drf_apikit.jose.compact import parse_compact
 from drf_apikit.jose.errors import TokenError
+from drf_apikit.tokens.lifetimes import lifetimes
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import texts
 from drf_apikit.tokens.sessions.judgement import (
@@ -28,7 +29,6 @@ from drf_apikit.tokens.sessions.judgement import (
     refused,
     within_grace,
 )
-from drf_apikit.tokens.sessions.lifetimes import lifetimes
 from drf_apikit.tokens.sessions.people import auth_digest, may_log_in
 from drf_apikit.tokens.sessions.refusals import Refusal
 from drf_apikit.tokens.sessions.rotation import repeated

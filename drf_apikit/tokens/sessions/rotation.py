@@ -7,6 +7,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.database_clock import DatabaseNow
+from drf_apikit.tokens.lifetimes import lifetimes
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import texts
 from drf_apikit.tokens.sessions.judgement import (
@@ -19,7 +20,6 @@ from drf_apikit.tokens.sessions.judgement import (
     refused,
     standing,
 )
-from drf_apikit.tokens.sessions.lifetimes import lifetimes
 from drf_apikit.tokens.sessions.people import auth_digest
 from drf_apikit.tokens.sessions.refusals import RefreshRefusedError, Refusal
 from drf_apikit.tokens.sessions.transactions import home, unless_outdated

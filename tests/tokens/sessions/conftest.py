@@ -1,23 +1,9 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from tests.tokens.sessions.families import STRICTER, connected, listening
-
-
-@pytest.fixture
-def tokens(settings: Settings) -> Callable[..., None]:
-    """Give what adds to the section of the settings."""
-    section: dict[str, Any] = {}
-
-    def add(**given: Any) -> None:
-        section.update(given)
-        settings.DRF_APIKIT = {"TOKENS": {**section}}
-
-    add()
-    return add
 
 
 @pytest.fixture

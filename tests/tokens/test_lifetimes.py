@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from drf_apikit.tokens.sessions import lifetimes, longest_access_lifetime
+from drf_apikit.conf import apikit_settings
+from drf_apikit.tokens.lifetimes import lifetimes, longest_access_lifetime
 
 DAY = 24 * 60 * 60
 
@@ -48,4 +49,11 @@ def test_those_of_a_client(tokens: Callable[..., None]) -> None:
     tokens(CLIENTS=clients)
     assert lives("tv") == (900, 10 * DAY, 10 * DAY)
     assert lives("app") == (300, DAY, 90 * DAY)
-    assert longest_access_lifetime() == 900
+    assert longest_access_lifetime(apikit_settings.tokens) == 900
+    tokens(CLIENTS={**clients, "tv": {}})
+    assert longest_access_lifetime(apikit_settings.tokens) == 300
+
+
+def test_a_part_of_a_second_is_none(settings: Settings) -> None:
+    settings.SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(seconds=90.5)}
+    assert lives()[0] == 90

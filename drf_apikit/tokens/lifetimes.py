@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from drf_apikit.conf import TokenClientSettings, apikit_settings
+from drf_apikit.conf import TokenClientSettings, TokensSettings, apikit_settings
 
 __all__ = ["Lifetimes", "lifetimes", "longest_access_lifetime"]
 
@@ -25,9 +25,9 @@ class Lifetimes:
     session: int
 
 
-def lifetimes(client_id: str) -> Lifetimes:
+def lifetimes(client_id: str, section: TokensSettings | None = None) -> Lifetimes:
     """Give those of a client; one that the settings do not name has those of all."""
-    section = apikit_settings.tokens
+    section = section or apikit_settings.tokens
     own = section.clients.get(client_id, TokenClientSettings())
     session = own.session_lifetime or section.session_lifetime
     access, refresh = section.access_lifetime, section.refresh_lifetime
@@ -38,10 +38,9 @@ def lifetimes(client_id: str) -> Lifetimes:
     return Lifetimes(access, min(refresh, session), session)
 
 
-def longest_access_lifetime() -> int:
+def longest_access_lifetime(section: TokensSettings) -> int:
     """Give the seconds after which no token is left that was given out before."""
-    names = ("", *apikit_settings.tokens.clients)
-    return max(lifetimes(name).access for name in names)
+    return max(lifetimes(name, section).access for name in ("", *section.clients))
 
 
 def _life(name: str, otherwise: int) -> int:
