@@ -82,11 +82,18 @@ class SigningRing:
             KeysUnavailableError: as for `keys`.
 
         """
-        keys, held, now = self.keys(), self._held, self._clock()
-        is_known = any(key.kid == kid for key in keys.keys)
-        if is_known or held is None or 0 <= now - held.since < _GLANCE:
+        keys = self.keys()
+        if any(key.kid == kid for key in keys.keys):
             return keys
-        self._look(now, held)
+        # Whoever looks just now may find it: nobody is refused for that.
+        lock = self._looking
+        if lock.acquire(timeout=_PATIENCE):
+            try:
+                now, held = self._clock(), self._held
+                if held is not None and not 0 <= now - held.since < _GLANCE:
+                    self._read(now, held)
+            finally:
+                lock.release()
         return self.keys()
 
     def signing_key(self) -> SigningKey:

@@ -5,7 +5,7 @@ import uuid
 from functools import partial
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 
 from drf_apikit.counters import count
@@ -73,6 +73,10 @@ def _end(which: Q, reason: Ending, alias: str) -> int:
 
     def write() -> list[TokenSession]:
         with transaction.atomic(using=alias):
+            if not connections[alias].features.has_select_for_update:
+                # A write that changes nothing: it waits for its turn, where SQLite
+                # refuses who has read before another one wrote.
+                rows.update(end_reason="")
             # Locked, rows are read as they are, and not as a snapshot has them.
             found = list(rows.select_for_update().order_by("pk"))
             keys = [session.pk for session in found]

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import threading
 import traceback
 from typing import Any
 
@@ -221,6 +222,45 @@ def test_keys_that_do_not_sign_can_be_retired(ring: SigningRing, clock: Clock) -
         ring.retire(first)
     with pytest.raises(KeyRingError, match="no key 'k9'"):
         ring.retire("k9")
+
+
+class Watched:
+    """A lock that tells when somebody wants it, and may be too slow for him."""
+
+    def __init__(self, *, is_slow: bool = False) -> None:
+        self.wanted = threading.Event()
+        self._lock, self._is_slow = threading.Lock(), is_slow
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        self.wanted.set()
+        return not self._is_slow and self._lock.acquire(blocking, timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def test_nobody_is_refused_while_another_thread_looks(
+    ring: SigningRing, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring.signing_key()
+    other, lock = another(ring, clock), Watched()
+    known = other.keys()
+    (second,) = ring.rotate(now=True).added
+    clock.now += 1
+    monkeypatch.setattr(other, "_looking", lock)
+    lock.acquire()
+    lock.wanted.clear()
+
+    def look() -> None:
+        lock.wanted.wait()
+        lock.release()
+
+    looks = threading.Thread(target=look)
+    looks.start()
+    assert other.refreshed(second).select(second, "ES256").kid == second
+    looks.join()
+    monkeypatch.setattr(other, "_looking", Watched(is_slow=True))
+    assert other.refreshed("made up") is other.keys() is not known
 
 
 def test_an_unknown_key_is_looked_for_once_a_second(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import DEFAULT_DB_ALIAS
-from django.test.utils import isolate_apps
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.test.utils import CaptureQueriesContext, isolate_apps
 from pytest_django import Settings
 
 from drf_apikit.tokens import wiring
@@ -58,6 +58,17 @@ def test_all_end_but_the_one_to_keep(heard: list[Any]) -> None:
     assert end_all(user, Ending.REVOKED) == 1
     assert end_all(user, Ending.REVOKED) == 0
     assert alive(other) == 1
+
+
+def test_on_sqlite_it_is_written_before_it_is_read() -> None:
+    """Who has read is refused there once another one has written."""
+    user = made()
+    sessions = [begin(user)[0] for _ in range(2)]
+    with CaptureQueriesContext(connection) as queries:
+        assert end_session(sessions[0].pk, Ending.LOGOUT)
+        assert end_all(user, Ending.REVOKED) == 1
+    words = [query["sql"].partition(" ")[0] for query in queries]
+    assert words == ["BEGIN", "UPDATE", "SELECT", "UPDATE", "COMMIT"] * 2
 
 
 @everywhere
