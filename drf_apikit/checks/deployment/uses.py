@@ -11,6 +11,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from drf_apikit.checks.classes import is_any, is_of_this_package, loaded
+from drf_apikit.checks.deployment.routes import Reachable
 from drf_apikit.checks.views import RoutedView, routed_views
 from drf_apikit.conf import TokensSettings, apikit_settings
 
@@ -64,10 +65,10 @@ def simple_jwt(name: str) -> Any:
 
 
 def routed() -> list[RoutedView]:
-    """Give all views of REST framework that somebody can ask."""
+    """Give all views of REST framework that somebody can ask; no hidden ones."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
-    return list(routed_views(get_resolver(), APIView))
+    return list(routed_views(Reachable(get_resolver()), APIView))
 
 
 def authentication_lists() -> dict[tuple[Any, ...], str]:
