@@ -19,17 +19,12 @@ from drf_apikit.checks.deployment.uses import (
     DEFAULT_CLASSES,
     authentication_lists,
     routed,
+    takes_passwords,
 )
 from drf_apikit.checks.views import RoutedView
 
 __all__ = ["check_deployed_endpoints"]
 
-_PASSWORDS: Final = (
-    "drf_apikit.tokens.views.TokenObtainPairView",
-    "rest_framework.authtoken.views.ObtainAuthToken",
-    "rest_framework_simplejwt.views.TokenObtainPairView",
-    "rest_framework_simplejwt.views.TokenObtainSlidingView",
-)
 _BEARERS: Final = (
     "drf_apikit.authentication.bearer.JWTBearerAuthentication",
     "mozilla_django_oidc.contrib.drf.OIDCAuthentication",
@@ -57,7 +52,7 @@ def _passwords() -> Iterator[checks.CheckMessage]:
         return
     limited = []
     for view in routed():
-        if not is_any(view.cls, *_PASSWORDS):
+        if not takes_passwords(view):
             continue
         if _is_limited(view):
             limited.append(view)

@@ -26,6 +26,7 @@ __all__ = [
     "simple_jwt",
     "simplejwt_views",
     "stock_verifiers",
+    "takes_passwords",
     "trusts_simplejwt_keys",
 ]
 
@@ -34,6 +35,17 @@ DEFAULT_CLASSES: Final = "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']"
 _VIEWS: Final = "rest_framework_simplejwt.views"
 _VERIFIER: Final = "rest_framework_simplejwt.authentication.JWTAuthentication"
 _STOCK: Final = "rest_framework_simplejwt.tokens.AccessToken"
+#: What takes passwords: a view by its own class, or by that of its serializer.
+_PASSWORD_VIEWS: Final = (
+    "drf_apikit.tokens.views.TokenObtainPairView",
+    "rest_framework.authtoken.views.ObtainAuthToken",
+    "rest_framework_simplejwt.views.TokenObtainPairView",
+    "rest_framework_simplejwt.views.TokenObtainSlidingView",
+)
+_PASSWORD_SERIALIZERS: Final = (
+    "rest_framework.authtoken.serializers.AuthTokenSerializer",
+    "rest_framework_simplejwt.serializers.TokenObtainSerializer",
+)
 
 #: What simplejwt takes where a setting of it is not set, as far as it is looked at.
 SIMPLE_JWT: Final[Mapping[str, Any]] = {
@@ -107,9 +119,16 @@ def is_simplejwt_view(view: RoutedView, *names: str) -> bool:
 
 
 def serializer_of(view: RoutedView) -> Any:
-    """Give the serializer of a view of simplejwt, as far as it is declared."""
+    """Give the serializer of a view, as far as it is declared."""
     path = getattr(view.cls, "_serializer_class", None)
     return loaded(view.get("serializer_class") or path)
+
+
+def takes_passwords(view: RoutedView) -> bool:
+    """Tell whether a view is a login, by its own class or by that of its serializer."""
+    return is_any(view.cls, *_PASSWORD_VIEWS) or is_any(
+        serializer_of(view), *_PASSWORD_SERIALIZERS
+    )
 
 
 def simplejwt_views() -> list[RoutedView]:

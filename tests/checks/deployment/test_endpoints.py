@@ -8,12 +8,14 @@ from rest_framework.authentication import (
     SessionAuthentication,
     TokenAuthentication,
 )
+from rest_framework.authtoken.serializers import AuthTokenSerializer
 from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.decorators import (
     api_view,
     authentication_classes,
     permission_classes,
 )
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,10 +26,16 @@ from rest_framework.throttling import (
     SimpleRateThrottle,
 )
 from rest_framework.views import APIView
-from rest_framework_simplejwt.views import TokenObtainSlidingView, TokenRefreshView
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
+from rest_framework_simplejwt.views import (
+    TokenObtainSlidingView,
+    TokenRefreshView,
+    TokenViewBase,
+)
 
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.checks import check_deployed_endpoints
+from drf_apikit.tokens.serializers import TokenObtainPairSerializer as OurSerializer
 from tests.checks.conftest import Route
 from tests.checks.deployment.conftest import Limit, Obtain, told
 
@@ -136,6 +144,39 @@ def test_our_own_view_takes_passwords_too(route: Route) -> None:
     named = {"throttle_classes": [], "__module__": "drf_apikit.tokens.views"}
     made: Any = type("TokenObtainPairView", (APIView,), named)
     route(made.as_view(), TokenRefreshView.as_view())
+    assert list(told(check_deployed_endpoints)) == ["W049"]
+
+
+class OfSimplejwt(TokenViewBase):
+    serializer_class: Any = TokenObtainPairSerializer
+
+
+class Named(TokenViewBase):
+    _serializer_class = "rest_framework_simplejwt.serializers.TokenObtainSerializer"
+
+
+class OfOurs(GenericAPIView[Any]):
+    permission_classes: Any = [AllowAny]
+    serializer_class = OurSerializer
+
+
+class OfDRF(GenericAPIView[Any]):
+    permission_classes: Any = [AllowAny]
+    serializer_class = AuthTokenSerializer
+
+
+@pytest.mark.parametrize("view", [OfSimplejwt, Named, OfOurs, OfDRF])
+def test_a_view_with_a_serializer_that_takes_passwords(route: Route, view: Any) -> None:
+    route(view.as_view(), TokenRefreshView.as_view())
+    found = told(check_deployed_endpoints)
+    assert list(found) == ["W049"]
+    assert f"{view.__qualname__} takes passwords" in found["W049"]
+    route(view.as_view(throttle_classes=[Limit]))
+    assert check_deployed_endpoints() == []
+
+
+def test_a_serializer_that_takes_passwords_as_it_is_routed(route: Route) -> None:
+    route(TokenRefreshView.as_view(serializer_class=TokenObtainPairSerializer))
     assert list(told(check_deployed_endpoints)) == ["W049"]
 
 
