@@ -1,6 +1,6 @@
 """The tokens that this project gives out itself, and who accepts them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -9,6 +9,7 @@ from django.core import checks
 from django.http.request import validate_host
 
 from drf_apikit.authentication import JWTBearerAuthentication
+from drf_apikit.checks.deployment.lives import Life, access_lives, refresh_lives
 from drf_apikit.checks.deployment.pitfalls import goes_in_clear, shown, tell
 from drf_apikit.checks.deployment.uses import authentication_lists, first_party
 from drf_apikit.conf import IssuerSettings, TokensSettings, apikit_settings
@@ -82,25 +83,29 @@ def _given_out(tokens: TokensSettings) -> Iterator[checks.CheckMessage]:
 
 
 def _lives(tokens: TokensSettings) -> Iterator[checks.CheckMessage]:
-    named = {_TOKENS: tokens} | {
-        f"{_TOKENS}['CLIENTS'][{name!r}]": client
-        for name, client in tokens.clients.items()
+    for where, given in _longer(access_lives(tokens), _ACCESS).items():
+        yield tell(
+            "W054",
+            f"{where}['ACCESS_LIFETIME'] is {given}: nothing ends an access token"
+            " before that, be it stolen or its user gone",
+            f"Make it {_ACCESS} or less: that is what refresh tokens are for",
+        )
+    for where, given in _longer(refresh_lives(tokens), _REFRESH).items():
+        yield tell(
+            "W055",
+            f"{where}['REFRESH_LIFETIME'] is {given}: a token that was forgotten"
+            " somewhere still opens the account",
+            f"Make it {_REFRESH} or less",
+        )
+
+
+def _longer(lives: Iterable[Life], most: int) -> dict[str, int]:
+    """Give the settings of ours by which something lives for longer, each once."""
+    return {
+        life.where: life.given
+        for life in lives
+        if life.given is not None and life.seconds > most
     }
-    for where, one in named.items():
-        if one.access_lifetime is not None and one.access_lifetime > _ACCESS:
-            yield tell(
-                "W054",
-                f"{where}['ACCESS_LIFETIME'] is {one.access_lifetime}: nothing ends an"
-                " access token before that, be it stolen or its user gone",
-                f"Make it {_ACCESS} or less: that is what refresh tokens are for",
-            )
-        if one.refresh_lifetime is not None and one.refresh_lifetime > _REFRESH:
-            yield tell(
-                "W055",
-                f"{where}['REFRESH_LIFETIME'] is {one.refresh_lifetime}: a token that"
-                " was forgotten somewhere still opens the account",
-                f"Make it {_REFRESH} or less",
-            )
 
 
 def _reuse(tokens: TokensSettings) -> Iterator[checks.CheckMessage]:

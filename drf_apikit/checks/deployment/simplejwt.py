@@ -6,13 +6,14 @@ from django.core import checks
 
 from drf_apikit.checks.deployment.simplejwt_keys import keys
 from drf_apikit.checks.deployment.simplejwt_tokens import (
+    activity,
     beside_ours,
+    lives,
     renewal,
-    sessions,
     verification,
 )
 from drf_apikit.checks.deployment.uses import (
-    first_party,
+    simplejwt_verifiers,
     simplejwt_views,
     stock_verifiers,
     trusts_simplejwt_keys,
@@ -32,6 +33,6 @@ def check_deployed_simplejwt(**_: Any) -> list[checks.CheckMessage]:
         found += keys()
     if simplejwt_views() or stock_verifiers():
         found += verification()
-    if simplejwt_views() or stock_verifiers() or first_party() is not None:
-        found += sessions()
-    return found
+    if simplejwt_views() or simplejwt_verifiers():
+        found += activity()
+    return [*found, *lives()]

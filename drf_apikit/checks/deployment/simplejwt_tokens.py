@@ -1,6 +1,6 @@
 """How long tokens of simplejwt live, what they are good for, and who ends them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, Final
 
@@ -9,6 +9,12 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from drf_apikit.checks.classes import inherits, is_any, loaded
+from drf_apikit.checks.deployment.lives import (
+    SIMPLE_JWT_LIFE,
+    Life,
+    access_lives,
+    refresh_lives,
+)
 from drf_apikit.checks.deployment.pitfalls import tell
 from drf_apikit.checks.deployment.uses import (
     first_party,
@@ -20,7 +26,7 @@ from drf_apikit.checks.deployment.uses import (
     stock_verifiers,
 )
 
-__all__ = ["beside_ours", "renewal", "sessions", "verification"]
+__all__ = ["activity", "beside_ours", "lives", "renewal", "verification"]
 
 _ACCESS: Final = timedelta(minutes=15)
 _REFRESH: Final = timedelta(days=30)
@@ -32,23 +38,28 @@ _SERIALIZERS: Final = "rest_framework_simplejwt.serializers"
 _SLIDING: Final = ("TokenObtainSlidingView", "TokenRefreshSlidingView")
 
 
-def sessions() -> Iterator[checks.CheckMessage]:
-    """Look at who goes on for how long; sessions of `TOKENS` read these as well."""
+def lives() -> Iterator[checks.CheckMessage]:
+    """Look at who goes on for how long, by simplejwt's tokens or by ours."""
     access, refresh = _life("ACCESS_TOKEN_LIFETIME"), _life("REFRESH_TOKEN_LIFETIME")
-    if access is not None and access > _ACCESS:
+    for_access, for_refresh = _readers()
+    if for_access and access is not None and access > _ACCESS:
         yield tell(
             "W029",
             f"SIMPLE_JWT['ACCESS_TOKEN_LIFETIME'] is {access}: nothing ends an access"
             " token before that, be it stolen or its user gone",
             f"Make it {_ACCESS} or less: that is what refresh tokens are for",
         )
-    if refresh is not None and refresh > _REFRESH:
+    if for_refresh and refresh is not None and refresh > _REFRESH:
         yield tell(
             "W030",
             f"SIMPLE_JWT['REFRESH_TOKEN_LIFETIME'] is {refresh}: a token that was"
             " forgotten somewhere still opens the account",
             f"Make it {_REFRESH.days} days or less",
         )
+
+
+def activity() -> Iterator[checks.CheckMessage]:
+    """Look at who was deactivated; ours ask for that whatever the setting is."""
     if not simple_jwt("CHECK_USER_IS_ACTIVE"):
         yield tell(
             "W035",
@@ -56,6 +67,26 @@ def sessions() -> Iterator[checks.CheckMessage]:
             " and renews their tokens",
             "Leave it out",
         )
+
+
+def _readers() -> tuple[bool, bool]:
+    """Tell whether somebody lives for as long as `SIMPLE_JWT` says, of each kind."""
+    tokens = first_party()
+    if simplejwt_views() or (tokens is None and stock_verifiers()):
+        return True, True
+    if tokens is None:
+        return False, False
+    return (
+        _is_read(access_lives(tokens), _ACCESS),
+        _is_read(refresh_lives(tokens), _REFRESH),
+    )
+
+
+def _is_read(found: Iterable[Life], most: timedelta) -> bool:
+    return any(
+        life.where == SIMPLE_JWT_LIFE and life.seconds > most.total_seconds()
+        for life in found
+    )
 
 
 def renewal() -> Iterator[checks.CheckMessage]:

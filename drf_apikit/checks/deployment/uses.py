@@ -24,6 +24,7 @@ __all__ = [
     "routed",
     "serializer_of",
     "simple_jwt",
+    "simplejwt_verifiers",
     "simplejwt_views",
     "stock_verifiers",
     "takes_passwords",
@@ -136,16 +137,21 @@ def simplejwt_views() -> list[RoutedView]:
     return [view for view in routed() if is_simplejwt_view(view, "TokenViewBase")]
 
 
-def stock_verifiers() -> list[str]:
-    """Say where simplejwt's class checks tokens that its own keys have signed."""
-    classes = simple_jwt("AUTH_TOKEN_CLASSES")
-    if all(is_of_this_package(loaded(one)) for one in classes):
-        return []
+def simplejwt_verifiers() -> list[str]:
+    """Say where simplejwt's class asks for tokens, whoever has signed them."""
     return [
         where
         for listed, where in authentication_lists().items()
         if any(is_any(one, _VERIFIER) for one in listed)
     ]
+
+
+def stock_verifiers() -> list[str]:
+    """Say where it is tokens that simplejwt's own keys have signed."""
+    classes = simple_jwt("AUTH_TOKEN_CLASSES")
+    if all(is_of_this_package(loaded(one)) for one in classes):
+        return []
+    return simplejwt_verifiers()
 
 
 def trusts_simplejwt_keys() -> bool:

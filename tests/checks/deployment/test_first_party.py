@@ -64,6 +64,10 @@ def test_a_safe_project_is_not_told_of() -> None:
             *("W055", {"REFRESH_LIFETIME": 2_592_001}),
             "['REFRESH_LIFETIME'] is 2592001: a token",
         ),
+        (
+            *("W055", {"REFRESH_LIFETIME": 5_184_000, "CLIENTS": {"a": {}, "b": {}}}),
+            "DRF_APIKIT['TOKENS']['REFRESH_LIFETIME'] is 5184000: a token",
+        ),
         ("W056", {"ROTATION_PERIOD": None}, "['ROTATION_PERIOD'] is None, and KEYS"),
         ("W059", {"LEGACY_REFRESH_TOKENS": "exchange"}, "_TOKENS'] is 'exchange': who"),
         ("W060", {"MAX_SIZE": 4097}, "['MAX_SIZE'] is 4097: proxies"),
@@ -95,6 +99,7 @@ def test_each_bad_setting_of_tokens(
         {"ROTATION_PERIOD": None, "KEYS": {"2026": {"ENV": "SIGNING_KEY"}}},
         {"REPEAT_SUCCESSOR": True, "REUSE_GRACE": 60},
         {"REPEAT_SUCCESSOR": False, "REUSE_GRACE": 300},
+        {"ACCESS_LIFETIME": 3600, "CLIENTS": {"mobile": {"ACCESS_LIFETIME": 60}}},
     ],
     ids=str,
 )

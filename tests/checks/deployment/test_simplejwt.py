@@ -337,12 +337,87 @@ def test_what_has_our_tokens_is_ours(route: Route, settings: Any) -> None:
     [
         ("W029", {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1)}),
         ("W030", {"REFRESH_TOKEN_LIFETIME": timedelta(days=60)}),
-        ("W035", {"CHECK_USER_IS_ACTIVE": False}),
     ],
 )
 def test_what_our_sessions_read_too(settings: Any, code: str, values: Any) -> None:
     settings.SIMPLE_JWT = values
     assert list(told(check_deployed_simplejwt)) == [code]
+
+
+#: What nobody should live for.
+LONGEST: Final = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=60),
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, ["W029", "W030"]),
+        ({"ACCESS_LIFETIME": 300}, ["W030"]),
+        ({"REFRESH_LIFETIME": 86400}, ["W029"]),
+        ({"SESSION_LIFETIME": 2_592_000}, ["W029"]),
+        ({"SESSION_LIFETIME": 2_592_001}, ["W029", "W030"]),
+        ({"CLIENTS": {"till": {"ACCESS_LIFETIME": 60}}}, ["W030"]),
+        ({"CLIENTS": {"till": {"ACCESS_LIFETIME": 60}, "phone": {}}}, ["W029", "W030"]),
+        (
+            {"CLIENTS": {"till": {"ACCESS_LIFETIME": 60, "SESSION_LIFETIME": 86400}}},
+            [],
+        ),
+    ],
+    ids=str,
+)
+def test_lives_count_as_they_come_out(
+    settings: Any, values: dict[str, Any], expected: list[str]
+) -> None:
+    settings.SIMPLE_JWT = LONGEST
+    settings.DRF_APIKIT = {"TOKENS": {**OURS["TOKENS"], **values}}
+    found = told(check_deployed_simplejwt)
+    assert list(found) == expected
+    for message in found.values():
+        assert "'] is 1:00:00:" in message or "'] is 60 days, 0:00:00:" in message
+
+
+@pytest.mark.usefixtures("simplejwt_project")
+def test_lives_that_simplejwt_reads_itself(settings: Any) -> None:
+    settings.SIMPLE_JWT = safe_simplejwt(**LONGEST)
+    own = {"ACCESS_LIFETIME": 300, "REFRESH_LIFETIME": 86400}
+    settings.DRF_APIKIT = {"TOKENS": {**OURS["TOKENS"], **own}}
+    assert {"W029", "W030"} <= told(check_deployed_simplejwt).keys()
+
+
+@pytest.mark.usefixtures("_issuing")
+def test_a_verifier_that_was_left_gives_nothing_out(
+    route: Route, settings: Any
+) -> None:
+    settings.SIMPLE_JWT = safe_simplejwt(**LONGEST)
+    settings.DRF_APIKIT = {
+        "TOKENS": {**OURS["TOKENS"], "ACCESS_LIFETIME": 300, "REFRESH_LIFETIME": 3600}
+    }
+    route(SimplejwtPage.as_view())
+    assert list(told(check_deployed_simplejwt)) == ["W062"]
+
+
+def test_a_verifier_alone_stands_for_tokens_that_code_gives_out(
+    route: Route, settings: Any
+) -> None:
+    settings.SIMPLE_JWT = safe_simplejwt(**LONGEST)
+    route(SimplejwtPage.as_view())
+    assert list(told(check_deployed_simplejwt)) == ["W029", "W030"]
+
+
+@pytest.mark.usefixtures("_issuing")
+def test_who_is_inactive_matters_to_simplejwt_alone(
+    route: Route, settings: Any
+) -> None:
+    settings.SIMPLE_JWT = {"CHECK_USER_IS_ACTIVE": False}
+    route(OurObtain.as_view())
+    assert check_deployed_simplejwt() == []
+    ours = {"AUTH_TOKEN_CLASSES": [OwnAccessToken]}
+    settings.SIMPLE_JWT = {"CHECK_USER_IS_ACTIVE": False, **ours}
+    route(SimplejwtPage.as_view())
+    assert list(told(check_deployed_simplejwt)) == ["W035"]
 
 
 def test_a_key_that_is_exchanged(settings: Any) -> None:
