@@ -1,11 +1,12 @@
 """How sessions end, and whose they are."""
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext, isolate_apps
 from pytest_django import Settings
 
@@ -95,6 +96,66 @@ def test_a_user_who_is_deactivated(fields: Any, heard: list[Any]) -> None:
     session.user.is_active = False
     session.user.save(update_fields=fields)
     assert heard == [("ended", session.pk, "inactive")]
+
+
+def everybody(_user: Any) -> bool:
+    return True
+
+
+def nobody_called_ada(user: Any) -> bool:
+    return str(user.username) != "ada"
+
+
+def test_an_inactive_user_who_may_log_in(settings: Settings) -> None:
+    settings.SIMPLE_JWT = {"USER_AUTHENTICATION_RULE": everybody}
+    session, text = begin()
+    session.user.is_active = False
+    session.user.save()
+    assert came_to(text) == "rotated"
+
+
+def test_an_active_user_who_may_not_log_in(settings: Settings) -> None:
+    session, _ = begin()
+    settings.SIMPLE_JWT = {"USER_AUTHENTICATION_RULE": nobody_called_ada}
+    session.user.save()
+    assert stored(session).end_reason == "inactive"
+
+
+@pytest.fixture
+def without_table() -> Iterator[None]:
+    """Have what a database is before its migrations."""
+    table = TokenSession._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+
+
+@everywhere
+def test_a_user_is_saved_before_the_table_is_there(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    """New code may run before its migrations."""
+    user = made()
+    request.getfixturevalue("without_table")
+    user.is_active = False
+    with transaction.atomic():
+        user.save()
+    assert User.objects.filter(is_active=False).exists()
+    (record,) = caplog.records
+    assert TokenSession._meta.db_table in record.getMessage()
+
+
+def test_any_other_fault_is_no_less_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError
+
+    user = made()
+    user.is_active = False
+    monkeypatch.setattr(wiring, "end_all", fail)
+    with pytest.raises(OperationalError):
+        user.save()
 
 
 @isolate_apps("tests.app")
