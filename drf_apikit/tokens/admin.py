@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_permission_codename, get_user_model
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -61,6 +62,30 @@ class TokenSessionAdmin(_SessionAdmin):
     def get_search_fields(self, _request: HttpRequest) -> tuple[str, ...]:
         """Search for the user by what he logs in with."""
         return (f"user__{get_user_model().USERNAME_FIELD}",)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Leave out what deletes."""
+        found = super().get_actions(request)
+        found.pop("delete_selected", None)
+        return found
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one, without a way to delete it."""
+        context = {**(extra_context or {}), "show_delete": False}
+        return super().change_view(request, object_id, form_url, context)
+
+    def delete_view(self, *_args: Any, **_given: Any) -> HttpResponse:
+        """Refuse: a row keeps what a session was exchanged for from another one.
+
+        The permission to delete is for users, whose sessions go with them.
+        """
+        raise PermissionDenied
 
     @admin.display(boolean=True, description=gettext_lazy("live"))
     def live(self, session: TokenSession) -> bool:

@@ -74,7 +74,22 @@ def test_sessions_cannot_be_added_or_changed(staff: Callable[..., Client]) -> No
     assert client.post(page("add"), {"client_id": "x"}).status_code == 403
     changed = client.post(page("change", session.pk), {"client_id": "x"})
     assert changed.status_code == 403
-    assert stored(session).client_id == "app"
+    assert stored(session).client_id == "first-party"
+
+
+def test_sessions_cannot_be_deleted(staff: Callable[..., Client]) -> None:
+    """A row keeps the token that it was exchanged for from beginning another one."""
+    session, _ = begin()
+    client = staff(*ALL)
+    shown = client.get(page("change", session.pk)).content.decode()
+    listed = client.get(page("changelist")).content.decode()
+    assert page("delete", session.pk) not in shown
+    assert "delete_selected" not in listed
+    assert client.get(page("delete", session.pk)).status_code == 403
+    assert client.post(page("delete", session.pk), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [str(session.pk)]}
+    client.post(page("changelist"), {**chosen, "post": "yes"})
+    assert TokenSession.objects.get() == session
 
 
 @committed

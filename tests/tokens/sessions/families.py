@@ -57,7 +57,7 @@ def made(name: str = "ada") -> User:
 
 def begin(user: User | None = None, **given: Any) -> tuple[TokenSession, str]:
     """Open a session, of a user that is made if none is given."""
-    given = {"client_id": "app", "scopes": ["read"], **given}
+    given = {"client_id": "first-party", "scopes": ["read"], **given}
     return open_session(user or made(), **given)
 
 
