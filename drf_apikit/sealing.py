@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-__all__ = ["read_sealed", "seal_text", "unseal_text"]
+__all__ = ["needs_no_fallback", "read_sealed", "seal_text", "unseal_text"]
 
 
 @sensitive_variables()
@@ -29,6 +29,16 @@ def unseal_text(sealed: str, purpose: str) -> str | None:
         return _fernet(_secrets(), purpose).decrypt(sealed.encode()).decode()
     except (InvalidToken, UnicodeError):
         return None
+
+
+@sensitive_variables()
+def needs_no_fallback(sealed: str, purpose: str) -> bool:
+    """Tell a text that SECRET_KEY alone reads."""
+    try:
+        _fernet(_secrets()[:1], purpose).decrypt(sealed.encode())
+    except (InvalidToken, UnicodeError):
+        return False
+    return True
 
 
 @sensitive_variables()

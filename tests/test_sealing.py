@@ -6,7 +6,7 @@ from cryptography.fernet import Fernet
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
-from drf_apikit.sealing import read_sealed, seal_text, unseal_text
+from drf_apikit.sealing import needs_no_fallback, read_sealed, seal_text, unseal_text
 
 OLD, NEW = "o" * 50, "n" * 50
 TEXT = "a token: \N{SNOWMAN}"
@@ -84,3 +84,13 @@ def test_what_was_not_sealed_is_a_value_error() -> None:
     assert read_sealed(seal_text(TEXT, "tokens"), "tokens") == TEXT
     with pytest.raises(ValueError, match="not sealed here"):
         read_sealed(seal_text(TEXT, "tokens"), "others")
+
+
+def test_what_a_fallback_has_sealed_is_known(settings: Any) -> None:
+    settings.SECRET_KEY = OLD
+    sealed = seal_text(TEXT, "tokens")
+    assert needs_no_fallback(sealed, "tokens")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = NEW, [OLD]
+    assert unseal_text(sealed, "tokens") == TEXT
+    assert not needs_no_fallback(sealed, "tokens")
+    assert not needs_no_fallback("\N{SNOWMAN}", "tokens")

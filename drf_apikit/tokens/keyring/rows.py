@@ -23,9 +23,6 @@ __all__ = [
     "replace_private_key",
 ]
 
-#: The newest keys are all that is kept: the others have been dead for long.
-_KEPT = 100
-
 
 def alias() -> str:
     """Name the database that has the keys."""
@@ -39,14 +36,14 @@ def read(*, locking: bool = False) -> tuple[Key, ...]:
     `locking` sees what was committed since the snapshot of the transaction, if there
     is one.
     """
-    rows = _rows().order_by("-sequence")
+    rows = _rows().order_by("sequence")
     if locking and connections[rows.db].in_atomic_block:
         rows = rows.select_for_update()
-    return tuple(map(_key, reversed(rows[:_KEPT])))
+    return tuple(map(_key, rows))
 
 
-def insert(record: SigningKeyRecord) -> None:
-    """Add a key.
+def insert(record: SigningKeyRecord, gone: Iterable[Key] = ()) -> None:
+    """Add a key, and delete those that have been dead for long.
 
     Raises:
         IntegrityError: another process was first with that number.
@@ -54,7 +51,7 @@ def insert(record: SigningKeyRecord) -> None:
     """
     with transaction.atomic(using=alias()):
         record.save(using=alias(), force_insert=True)
-        _rows().filter(sequence__lte=record.sequence - _KEPT).delete()
+        _rows().filter(sequence__in=[key.sequence for key in gone]).delete()
 
 
 def promote(key: Key, active_from: int) -> bool:
@@ -104,6 +101,7 @@ def _key(row: SigningKeyRecord) -> Key:
         active_from=row.active_from,
         created_at=row.created_at,
         ended_at=row.ended_at,
+        is_ended=row.ended_at is not None,
         token_lifetime=row.token_lifetime,
         sequence=row.sequence,
         private=row.private_key,

@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.views.decorators.debug import sensitive_variables
 
-from drf_apikit.sealing import seal_text, unseal_text
+from drf_apikit.sealing import needs_no_fallback, seal_text, unseal_text
 
 __all__ = ["is_current", "seal", "unseal"]
 
@@ -49,11 +49,11 @@ def unseal(sealed: str, record: str, keys: tuple[bytes, ...]) -> str | None:
 def is_current(sealed: str, record: str, keys: tuple[bytes, ...]) -> bool:
     """Tell what the first of `keys` reads, so that none of the others is needed.
 
-    What SECRET_KEY gives has no order to keep: its fallbacks are Django's matter, and
-    the keys of today are superseded before they are gone.
+    Where there are none, SECRET_KEY reads it, and no fallback of it is needed.
     """
     if not keys:
-        return sealed.startswith(_DERIVED)
+        derived = sealed.removeprefix(_DERIVED)
+        return derived != sealed and needs_no_fallback(derived, _purpose(record))
     return _decrypted(sealed, record, keys[0]) is not None
 
 

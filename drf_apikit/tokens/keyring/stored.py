@@ -18,7 +18,14 @@ from drf_apikit.tokens.keyring.material import (
     read_signing_key,
 )
 from drf_apikit.tokens.keyring.sealing import is_current, seal, unseal
-from drf_apikit.tokens.keyring.timeline import Key, KeyState, Phase, entries, phase_at
+from drf_apikit.tokens.keyring.timeline import (
+    LEEWAY,
+    Key,
+    KeyState,
+    Phase,
+    entries,
+    phase_at,
+)
 from drf_apikit.tokens.lifetimes import longest_access_lifetime
 from drf_apikit.tokens.models import SigningKeyRecord
 
@@ -29,6 +36,11 @@ _TRIES: Final = 5
 #: Characters of the thumbprint (RFC 7638) that make a `kid` unlike all others: each
 #: token has it.
 _PRINT: Final = 11
+#: The newest keys are kept, and others for as long as they are not over.
+_KEPT: Final = 100
+#: Seconds after its death in which a key is left as it is: it may not be dead yet by
+#: the clocks of others.
+_LONG: Final = 600
 _REMEDY: Final = "let another key sign: manage.py apikit_keys rotate --now"
 
 
@@ -94,7 +106,9 @@ class StoredKeys:
     def rotate(self, now: float, *, at_once: bool, if_due: bool) -> Change:
         """Make the next key, or have it sign at once.
 
-        Of several processes that do so at the same time, one does.
+        Of several processes that do so at the same time, one does. A key that cannot
+        be decrypted does not sign until then, unless only the schedule counts: whoever
+        looks after that may lack what others have.
         """
         superseded: list[str | None] = []
 
@@ -107,14 +121,20 @@ class StoredKeys:
             superseded[:] = [kid]
             if phase.active and if_due and not self._is_due(phase, now):
                 return Change()
-            return self._rotated(keys, phase, now, at_once=at_once)
+            is_lost = not if_due and self._is_lost(phase.active)
+            return self._rotated(keys, phase, now, at_once=at_once or is_lost)
 
         change = self._insist(step)
-        self._tidy(now)
+        if change:
+            rows.drop_private_keys(_over(rows.read(), now))
+        self._seal_anew()
         return change
 
     def retire(self, kid: str, now: float) -> Change:
-        """End a key now; where it is the one that signs, another one does at once.
+        """End a key now; where it is the one that signs, a new one does at once.
+
+        The next one ends with it: whoever stole the one may have the other, which is
+        kept beside it.
 
         Raises:
             KeyRingError: there is no such key, or it is dead.
@@ -125,9 +145,18 @@ class StoredKeys:
     def _is_due(self, phase: Phase, now: float) -> bool:
         """Tell whether the schedule wants a next key, and there is none."""
         period, active = self._settings.rotation_period, phase.active
-        if period is None or active is None or phase.next is not None:
+        if period is None or active is None or self._is_coming(phase, now):
             return False
         return now >= active.active_from + period - self._settings.publication_lead
+
+    def _is_coming(self, phase: Phase, now: float) -> bool:
+        """Tell whether there is a next key; one that is far off is a clock's mistake."""
+        latest = now + self._settings.publication_lead + LEEWAY
+        return phase.next is not None and phase.next.active_from <= latest
+
+    def _is_lost(self, key: Key | None) -> bool:
+        """Tell a private key that cannot be had."""
+        return key is not None and isinstance(self._opened(key), str)
 
     def _is_short(self, phase: Phase) -> bool:
         """Tell a key that would die before what it signs now."""
@@ -153,7 +182,7 @@ class StoredKeys:
     ) -> Change:
         if phase.active is None:
             return Change((self._succeed(keys, phase.next, 0, now),))
-        if phase.next is not None and not at_once:
+        if self._is_coming(phase, now) and not at_once:
             return Change()
         lead = 0 if at_once else self._settings.publication_lead
         kid = self._succeed(keys, phase.next, lead, now)
@@ -163,26 +192,27 @@ class StoredKeys:
         key, state = _find(kid, keys, now)
         if state is KeyState.DEAD:
             raise KeyRingError(f"The key {kid!r} is dead already.")
-        following = phase_at(keys, now).next
+        is_active = state is KeyState.ACTIVE
+        ended = [key, *(_in_state(KeyState.NEXT, keys, now) if is_active else [])]
         with transaction.atomic(using=rows.alias()):
-            if not rows.end(key, math.floor(now)):
+            if not all([rows.end(one, math.floor(now)) for one in ended]):
                 raise _OvertakenError
-            if state is not KeyState.ACTIVE:
-                return Change((), (kid,))
-            return Change((self._succeed(keys, following, 0, now),), (kid,))
+            added = [self._succeed(keys, None, 0, now)] if is_active else []
+        return Change(tuple(added), tuple(one.kid for one in ended))
 
     def _succeed(
         self, keys: tuple[Key, ...], following: Key | None, lead: int, now: float
     ) -> str:
         """Have the next key sign after `lead` seconds, or make one that does."""
         moment = math.floor(now) + lead
-        if following is not None:
+        if following is not None and not self._is_lost(following):
             if not rows.promote(following, moment):
                 raise _OvertakenError
             return following.kid
         sequence = keys[-1].sequence + 1 if keys else 1
         record = self._made(sequence, moment, math.floor(now))
-        rows.insert(record)
+        gone = [key for key in _over(keys, now) if key.sequence <= sequence - _KEPT]
+        rows.insert(record, gone)
         return record.kid
 
     @sensitive_variables()
@@ -223,15 +253,11 @@ class StoredKeys:
         return found
 
     @sensitive_variables()
-    def _tidy(self, now: float) -> None:
-        """Forget what is dead; encrypt the rest by the first key of the settings."""
-        keys = rows.read()
-        states = [entry.state for entry in entries(keys, now)]
-        kept = [pair for pair in zip(keys, states, strict=True) if pair[0].private]
-        rows.drop_private_keys(key for key, at in kept if at is KeyState.DEAD)
+    def _seal_anew(self) -> None:
+        """Encrypt by the first key of the settings what another one has encrypted."""
         encryption = self._settings.encryption_keys
-        for key, state in kept:
-            if state is KeyState.DEAD or is_current(key.private, key.kid, encryption):
+        for key in rows.read():
+            if not key.private or is_current(key.private, key.kid, encryption):
                 continue
             pem = unseal(key.private, key.kid, encryption)
             if pem is not None:
@@ -243,3 +269,18 @@ def _find(kid: str, keys: tuple[Key, ...], now: float) -> tuple[Key, KeyState]:
         if key.kid == kid:
             return key, entry.state
     raise KeyRingError(f"There is no key {kid!r}.")
+
+
+def _in_state(state: KeyState, keys: tuple[Key, ...], at: float) -> list[Key]:
+    told = zip(keys, entries(keys, at), strict=True)
+    return [key for key, entry in told if entry.state is state]
+
+
+def _over(keys: tuple[Key, ...], now: float) -> list[Key]:
+    """Give those that nobody wants again, even where the clock here is wrong.
+
+    One whose successor signs may be what all the others sign with still.
+    """
+    signing = [key for key in keys if key.active_from <= now]
+    dead = _in_state(KeyState.DEAD, keys, now - _LONG)
+    return [key for key in dead if key not in signing[-2:]]

@@ -44,6 +44,8 @@ class Key:
     created_at: float | None = None
     #: From when nothing that it has signed is accepted, by order.
     ended_at: float | None = None
+    #: Whether that was given now, not for later: whatever time it is here.
+    is_ended: bool = False
     #: Seconds for which a token that it has signed is good, at the most.
     token_lifetime: int
     sequence: int = 0
@@ -121,7 +123,7 @@ def entries(keys: Sequence[Key], now: float) -> tuple[RingKey, ...]:
 
 def _state(keys: Sequence[Key], index: int, now: float) -> KeyState:
     key, dead_from = keys[index], _dead_from(keys, index)
-    if dead_from is not None and dead_from <= now:
+    if key.is_ended or (dead_from is not None and dead_from <= now):
         return KeyState.DEAD
     if key.active_from > now:
         return KeyState.NEXT
@@ -137,10 +139,11 @@ def _dead_from(keys: Sequence[Key], index: int) -> float | None:
     key = keys[index]
     if key.ended_at is not None:
         return key.ended_at
-    successor = next((other for other in keys[index + 1 :] if other.ever_signs), None)
-    if successor is None or successor.active_from == -math.inf:
+    later = (other.active_from for other in keys[index + 1 :] if other.ever_signs)
+    superseded = min(later, default=-math.inf)
+    if superseded == -math.inf:
         return None
-    return successor.active_from + key.token_lifetime + LEEWAY
+    return superseded + key.token_lifetime + LEEWAY
 
 
 def _moments(keys: Sequence[Key]) -> Iterator[float]:

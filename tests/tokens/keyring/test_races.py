@@ -121,7 +121,7 @@ def test_to_retire_is_no_race_with_the_schedule(
     one, other = processes(ring, clock)[:2]
     at_once(lambda: one.retire(first), other.rotate)
     clock.now += 15
-    assert states(ring)[:2] == ["dead", "active"]
+    assert states(ring) in (["dead", "active", "next"], ["dead", "dead", "active"])
     assert ring.signing_key().kid != first
 
 
@@ -172,11 +172,12 @@ def test_an_emergency_is_seen_to_whatever_others_do(
     act = quick.rotate if other == "rotate" else lambda: quick.retire(first)
     behind(monkeypatch, act)
     if other == "rotate":
-        assert ring.retire(first).retired == (first,)
+        assert ring.retire(first).retired[0] == first
     else:
         with pytest.raises(KeyRingError, match="dead already"):
             ring.retire(first)
-    assert states(ring) == ["dead", "active"]
+    ended = ["dead", "dead"] if other == "rotate" else ["dead"]
+    assert states(ring) == [*ended, "active"]
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
@@ -363,7 +364,7 @@ def test_locks_of_others_are_waited_for_a_few_times(
 ) -> None:
     real, tried = rows.insert, []
 
-    def locked(record: SigningKeyRecord) -> None:
+    def locked(record: SigningKeyRecord, _gone: object) -> None:
         tried.append(record)
         if len(tried) <= times:
             raise contention()
@@ -382,7 +383,7 @@ def test_locks_of_others_are_waited_for_a_few_times(
 def test_a_mistake_is_no_contention(
     ring: SigningRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(_record: SigningKeyRecord) -> None:
+    def wrong(*_: object) -> None:
         raise OperationalError(1054, "no such column")
 
     monkeypatch.setattr(rows, "insert", wrong)

@@ -33,6 +33,9 @@ def test_what_was_encrypted_before_there_were_keys_is_read_still(settings: Any) 
     assert unseal(sealed, "k1", (A,)) == PEM
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", [settings.SECRET_KEY]
     assert unseal(sealed, "k1", ()) == PEM
+    # The fallback has still to be there: what it reads is to be encrypted anew.
+    assert not is_current(sealed, "k1", ())
+    assert is_current(seal(PEM, "k1", ()), "k1", ())
     settings.SECRET_KEY_FALLBACKS = []
     assert unseal(sealed, "k1", ()) is None
 

@@ -116,3 +116,18 @@ def test_a_key_that_cannot_be_read_keeps_its_place() -> None:
 @pytest.mark.parametrize("private", ["-----BEGIN", b"secret"])
 def test_nothing_private_is_shown(private: object) -> None:
     assert str(private) not in repr(key("a", NOW, private=private))
+
+
+def test_what_was_ended_is_dead_whatever_time_it_is() -> None:
+    """Who has ended it may have a clock that is ahead."""
+    keys = [key("a", NOW - 50, ended_at=NOW + 100, is_ended=True)]
+    assert told(keys) == {"a": "dead"}
+    phase = phase_at(keys, NOW)
+    assert (phase.keys.keys, phase.active) == ((), None)
+
+
+def test_the_first_of_all_successors_supersedes() -> None:
+    keys = [key("a", NOW - 50), key("b", NOW + 9_000_000), key("c", NOW)]
+    assert entries(keys, NOW)[0].dead_from == datetime.fromtimestamp(
+        NOW + LIFE + LEEWAY, UTC
+    )

@@ -31,7 +31,10 @@ class Command(BaseCommand):
         what = parser.add_subparsers(dest="what", required=True)
         rotate = what.add_parser("rotate", help="make the next key")
         rotate.add_argument(
-            "--now", action="store_true", help="have it sign at once, as after a theft"
+            "--now",
+            action="store_true",
+            help="have it sign at once; the old one still verifies (after a theft:"
+            " retire)",
         )
         rotate.add_argument(
             "--if-due", action="store_true", help="only if the schedule wants it"
@@ -41,7 +44,9 @@ class Command(BaseCommand):
             "--format", choices=["text", "json"], default="text", help="of the output"
         )
         retire = what.add_parser(
-            "retire", help="end a key in an emergency: all that it signed is refused"
+            "retire",
+            help="end a key in an emergency: all that it signed is refused; with the"
+            " one that signs the next one ends too, and a new one signs at once",
         )
         retire.add_argument("kid", metavar="KID", help="as `list` tells it")
 
