@@ -135,6 +135,8 @@ def _public(payload: Mapping[Any, Any]) -> dict[str, Any]:
     """Leave out what is in memory alone."""
     claims = dict(payload)
     claims.pop(simple_jwt("TOKEN_TYPE_CLAIM"), None)
+    # A digest of the password's hash, for all to read.
+    claims.pop(simple_jwt("REVOKE_TOKEN_CLAIM"), None)
     jti = claims.pop(simple_jwt("JTI_CLAIM"), None)
     if names_primary_key():
         user = claims.pop(simple_jwt("USER_ID_CLAIM"), None)
@@ -165,9 +167,8 @@ def _verified(text: str) -> Mapping[str, Any]:
         leeway=_USUAL.leeway,
     )
     policy = Policy(rules, _USUAL.algorithms)
+    token = parse_compact(text)
     claims, _ = judged(
-        local_keys(),
-        parse_compact(text),
-        lambda keys: verify(parse_compact(text), keys, policy, time.time()),
+        local_keys(), token, lambda keys: verify(token, keys, policy, time.time())
     )
     return claims

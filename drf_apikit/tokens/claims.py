@@ -1,6 +1,7 @@
 """What an access token says (RFC 9068 section 2.2)."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -9,8 +10,10 @@ from django.utils import timezone
 
 from drf_apikit.conf import apikit_settings, load
 from drf_apikit.exceptions import RefreshTokenRefused
+from drf_apikit.jose import Reason, TokenError, parse_compact
+from drf_apikit.jose.compact import MAX_DEPTH
 from drf_apikit.jose.profiles import RFC9068
-from drf_apikit.tokens.clients import find_client
+from drf_apikit.tokens.clients import client_of_session
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.simplejwt_settings import simple_jwt
 
@@ -38,7 +41,7 @@ def session_claims(session: TokenSession, own: Mapping[str, Any]) -> dict[str, A
     """
     extra = {**own, **_of_project(session)}
     refuse_registered(extra)
-    client = find_client(session.client_id)
+    client = client_of_session(session.client_id)
     if client is None:
         raise RefreshTokenRefused
     # What the settings have taken away is gone from live sessions as well.
@@ -75,13 +78,20 @@ def json_ready(claims: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TypeError: there is something that JSON has not.
         ValueError: so it is with not-a-number and infinities.
+        ImproperlyConfigured: there is something that our own verifier does not read.
 
     """
     encoder = simple_jwt("JSON_ENCODER")
     encoder = load(encoder) if isinstance(encoder, str) else encoder
-    ready: dict[str, Any] = json.loads(
-        json.dumps(dict(claims), cls=encoder, allow_nan=False)
-    )
+    try:
+        text = json.dumps(dict(claims), cls=encoder, allow_nan=False)
+        ready: dict[str, Any] = json.loads(text)
+    except RecursionError:
+        raise _unreadable([*claims]) from None
+    if not _is_readable(ready):
+        raise _unreadable(
+            [name for name in ready if not _is_readable({name: ready[name]})]
+        )
     return ready
 
 
@@ -90,6 +100,28 @@ def sizes(claims: Mapping[str, Any]) -> str:
     found = {name: len(json.dumps(value)) for name, value in claims.items()}
     largest = sorted(found, key=lambda name: -found[name])[:3]
     return ", ".join(f"{name}: {found[name]}" for name in largest)
+
+
+def _is_readable(claims: Mapping[str, Any]) -> bool:
+    """Read them as strictly as verifiers do (RFC 8725 section 2.4); size is no matter.
+
+    What is behind an escape, as half a pair of surrogates, is no text for them.
+    """
+    raw = json.dumps(claims).encode("ascii")
+    payload = urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    try:
+        parse_compact(f"e30.{payload}.")
+    except TokenError as error:
+        return error.reason is not Reason.MALFORMED
+    return True
+
+
+def _unreadable(names: Iterable[str]) -> ImproperlyConfigured:
+    listed = ", ".join(sorted(map(ascii, names)))
+    return ImproperlyConfigured(
+        f"Verifiers do not read what the claims {listed} say: half a pair of"
+        f" surrogates, or more than {MAX_DEPTH} levels of lists and objects."
+    )
 
 
 def _of_project(session: TokenSession) -> dict[str, Any]:

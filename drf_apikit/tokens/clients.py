@@ -7,7 +7,13 @@ from typing import Final
 from drf_apikit.conf import TokenClientSettings, apikit_settings
 from drf_apikit.tokens.lifetimes import lifetimes
 
-__all__ = ["FIRST_PARTY", "TokenClient", "find_client", "usual_client"]
+__all__ = [
+    "FIRST_PARTY",
+    "TokenClient",
+    "client_of_session",
+    "find_client",
+    "usual_client",
+]
 
 #: The only client where the settings name none.
 FIRST_PARTY: Final = "first-party"
@@ -27,6 +33,15 @@ def find_client(client_id: str) -> TokenClient | None:
     """Find a client by its identifier; None if there is no such one."""
     clients = _clients()
     return _client(client_id, clients[client_id]) if client_id in clients else None
+
+
+def client_of_session(client_id: str) -> TokenClient | None:
+    """Find the client of a session, which may have begun without `CLIENTS`.
+
+    It goes on as one of the first entry, as the app does that names no client.
+    """
+    found = find_client(client_id)
+    return usual_client() if found is None and client_id == FIRST_PARTY else found
 
 
 def usual_client() -> TokenClient:

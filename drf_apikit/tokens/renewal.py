@@ -1,5 +1,6 @@
 """From a refresh token to the next one, with an access token."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db import router, transaction
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from drf_apikit.conf import apikit_settings
 from drf_apikit.counters import count
@@ -16,6 +18,7 @@ from drf_apikit.tokens.keyring import current_ring
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
     Ending,
+    LegacyToken,
     RefreshRefusedError,
     Refusal,
     end_session,
@@ -85,7 +88,14 @@ def renew(text: str, kind: type[RefreshToken], user_agent: str = "") -> Pair:
 
 def _renewed(text: str, kind: type[RefreshToken], user_agent: str) -> Pair:
     if _is_legacy(text):
-        return Pair.of(kind.of_session(*_exchanged(text, user_agent)))
+        made: list[Pair] = []
+
+        def sign(session: TokenSession, successor: str) -> None:
+            made.append(Pair.of(kind.of_session(session, successor)))
+
+        _exchanged(text, user_agent, sign)
+        # What was signed before it is of an attempt that was taken back.
+        return made[-1]
     try:
         ready = Pair.of(kind.of_session(find_session(text), text))
     except RefreshRefusedError:
@@ -107,7 +117,7 @@ def log_out(text: str) -> None:
 
     """
     try:
-        session = _exchanged(text, "")[0] if _is_legacy(text) else find_session(text)
+        session = _exchanged(text) if _is_legacy(text) else find_session(text)
     except RefreshRefusedError as error:
         if error.session is None:
             raise
@@ -121,24 +131,28 @@ def _is_legacy(text: str) -> bool:
     return is_wanted and text.count(".") == 2
 
 
-def _exchanged(text: str, user_agent: str) -> tuple[TokenSession, str]:
+def _exchanged(
+    text: str,
+    user_agent: str = "",
+    prepare: Callable[[TokenSession, str], None] | None = None,
+) -> TokenSession:
     """Make a session of a refresh token that simplejwt itself still takes."""
     token, user = _judged(text)
-    if user is None:
-        raise RefreshRefusedError(Refusal.UNKNOWN)
     client = usual_client()
-    # It is used up with this: there has to be a key for what comes of it.
+    # What the ring may have to write is no part of the transaction.
     current_ring().signing_key()
-    ours = {*token.no_copy_claims, simple_jwt("USER_ID_CLAIM"), *REGISTERED}
-    return exchange_legacy(
+    names = ("USER_ID_CLAIM", "REVOKE_TOKEN_CLAIM")
+    ours = {*token.no_copy_claims, *map(simple_jwt, names), *REGISTERED}
+    session, _ = exchange_legacy(
         user,
-        text,
-        token[simple_jwt("JTI_CLAIM")],
+        LegacyToken(text, token[simple_jwt("JTI_CLAIM")]),
         client_id=client.client_id,
         scopes=client.scopes,
         claims={name: token[name] for name in token.payload if name not in ours},
         user_agent=user_agent,
+        prepare=prepare,
     )
+    return session
 
 
 def _judged(text: str) -> tuple[Any, Any]:
@@ -151,4 +165,10 @@ def _judged(text: str) -> tuple[Any, Any]:
         user = users.filter(**key).first()
     except _UNREADABLE:
         raise RefreshRefusedError(Refusal.UNKNOWN) from None
-    return token, user if user is not None and may_log_in(user) else None
+    if user is None or not may_log_in(user):
+        raise RefreshRefusedError(Refusal.UNKNOWN)
+    if simple_jwt("CHECK_REVOKE_TOKEN"):
+        known = token.get(simple_jwt("REVOKE_TOKEN_CLAIM"))
+        if known != get_md5_hash_password(user.password):
+            raise RefreshRefusedError(Refusal.PASSWORD)
+    return token, user

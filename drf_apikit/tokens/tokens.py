@@ -14,7 +14,7 @@ from django.utils.functional import classproperty
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import BlacklistMixin, Token
-from rest_framework_simplejwt.utils import datetime_to_epoch
+from rest_framework_simplejwt.utils import datetime_to_epoch, get_md5_hash_password
 
 from drf_apikit.problem_types import REFRESH_TOKEN_REFUSED
 from drf_apikit.tokens.backend import AccessTokenBackend
@@ -33,6 +33,7 @@ from drf_apikit.tokens.sessions import (
     end_session,
     find_session,
     open_session,
+    user_with_same_password,
 )
 from drf_apikit.tokens.simplejwt_settings import names_primary_key, simple_jwt
 
@@ -55,10 +56,16 @@ class AccessToken(simplejwt.AccessToken):
     _token_backend = _BACKEND
     lifetime: Any = classproperty(_usual_lifetime)
 
+    def __init__(self, token: Any = None, verify: bool = True) -> None:
+        super().__init__(token, verify)
+        if token is not None and verify and simple_jwt("CHECK_REVOKE_TOKEN"):
+            self._recall_password()
+
     @classmethod
     def for_user(cls, user: Any) -> Self:
         """Make a token without a session: it ends at its `exp` and not before."""
         token = super().for_user(user)
+        token.payload.pop(simple_jwt("REVOKE_TOKEN_CLAIM"), None)
         token["sub"] = str(user.pk)
         token["client_id"] = usual_client().client_id
         return token
@@ -72,6 +79,16 @@ class AccessToken(simplejwt.AccessToken):
         latest = datetime_to_epoch(self.current_time + lifetime)
         self["exp"] = min(self["exp"], latest)
         return super().__str__()
+
+    def _recall_password(self) -> None:
+        """Have in memory what simplejwt compares with `CHECK_REVOKE_TOKEN`.
+
+        It is signed by nobody: the session knows whether the password has changed.
+        """
+        user = user_with_same_password(self.get("sid"))
+        if user is not None:
+            digest = get_md5_hash_password(user.password)
+            self[simple_jwt("REVOKE_TOKEN_CLAIM")] = digest
 
 
 class UntypedToken(simplejwt.UntypedToken):
@@ -111,6 +128,7 @@ class RefreshToken(simplejwt.RefreshToken):
         """Make the first token of a session, with the first client of the settings."""
         # simplejwt would keep the text in its own table.
         token: Self = super(BlacklistMixin, cls).for_user(user)
+        token.payload.pop(simple_jwt("REVOKE_TOKEN_CLAIM"), None)
         token.user = user
         return token
 
@@ -149,7 +167,7 @@ class RefreshToken(simplejwt.RefreshToken):
         access = self.access_token_class()
         access.payload.update(session_claims(session, self._own_claims()))
         access[simple_jwt("USER_ID_CLAIM")] = self[simple_jwt("USER_ID_CLAIM")]
-        access.set_exp(lifetime=_lifetime(access, session.client_id))
+        access.set_exp(lifetime=_lifetime(access, access["client_id"]))
         return access
 
     def verify(self) -> None:
@@ -200,7 +218,7 @@ class RefreshToken(simplejwt.RefreshToken):
         self["iat"] = datetime_to_epoch(session.refreshed_at)
 
     def _own_claims(self) -> dict[str, Any]:
-        ours = {*self.no_copy_claims}
+        ours = {*self.no_copy_claims, simple_jwt("REVOKE_TOKEN_CLAIM")}
         if names_primary_key():
             ours.add(simple_jwt("USER_ID_CLAIM"))
         own = {name: self.payload[name] for name in self.payload if name not in ours}

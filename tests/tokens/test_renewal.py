@@ -8,6 +8,7 @@ import jwt
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken as StockAccessToken
 from rest_framework_simplejwt.tokens import RefreshToken as StockRefreshToken
 
@@ -133,6 +134,50 @@ def test_who_may_not_log_in_has_no_session(ada: User, caller: Caller) -> None:
     User.objects.update(is_active=False)
     assert caller.refresh(text).status_code == 401
     assert not TokenSession.objects.exists()
+
+
+@pytest.fixture
+def _revoking(settings: "Settings", monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SIMPLE_JWT = {"CHECK_REVOKE_TOKEN": True}
+    monkeypatch.setattr(api_settings, "CHECK_REVOKE_TOKEN", True)
+
+
+@pytest.mark.usefixtures("_revoking")
+def test_another_password_ends_what_is_not_exchanged(ada: User, caller: Caller) -> None:
+    text, before = legacy(ada), legacy(ada, hash_password=None)
+    ada.set_password("another one")
+    ada.save()
+    for one in (text, before, legacy(ada, hash_password=["x"])):
+        for where in ("refresh/", "blacklist/"):
+            assert caller.post(where, {"refresh": one}).status_code == 401
+    assert not TokenSession.objects.exists()
+
+
+@pytest.mark.usefixtures("_revoking")
+def test_the_digest_of_a_password_goes_no_further(ada: User, caller: Caller) -> None:
+    text = legacy(ada)
+    assert payload_of(text)["hash_password"]
+    given = caller.refresh(text).json()
+    assert "hash_password" not in payload_of(given["access"])
+    assert TokenSession.objects.get().claims == {}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("everywhere")
+@pytest.mark.parametrize("wrong", [{"MAX_SIZE": 512}, {"CLAIMS": f"{__name__}.fail"}])
+def test_what_fails_midway_uses_nothing_up(
+    ada: User, caller: Caller, settings: "Settings", wrong: dict[str, Any]
+) -> None:
+    text = legacy(ada, much="x" * 300)
+    settings.DRF_APIKIT = section(**wrong)
+    assert caller.refresh(text).status_code == 500
+    assert not TokenSession.objects.exists()
+    settings.DRF_APIKIT = section()
+    assert caller.refresh(text).status_code == 200
+
+
+def fail(_user: User, _session: TokenSession) -> dict[str, Any]:
+    raise LookupError
 
 
 def test_users_may_be_known_by_another_field(

@@ -25,8 +25,10 @@ from rest_framework_simplejwt.exceptions import (
 from rest_framework_simplejwt.settings import api_settings
 
 from drf_apikit.exceptions import RefreshTokenRefused
+from drf_apikit.tokens.clients import find_client
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import Ending, rotate
+from drf_apikit.tokens.simplejwt_settings import simple_jwt
 from drf_apikit.tokens.tokens import AccessToken, RefreshToken, Token, UntypedToken
 from tests.tokens.facade import SETTINGS, make_user, payload_of
 
@@ -169,6 +171,33 @@ def up_to_date(user: User, session: TokenSession) -> Mapping[str, Any]:
     return {"name": user.username.upper(), "since": session.created_at.year}
 
 
+@pytest.mark.parametrize("wrong", ["\ud800", ["\udfff"], {"\ud800": 1}])
+def test_what_no_verifier_reads_is_not_signed(ada: User, wrong: Any) -> None:
+    deep: Any = []
+    for _ in range(32):
+        deep = [deep]
+    for value in (wrong, deep):
+        token = RefreshToken.for_user(ada)
+        token["name"] = value
+        with pytest.raises(ImproperlyConfigured, match="name"):
+            str(token.access_token)
+        assert not TokenSession.objects.exists()
+        access = AccessToken.for_user(ada)
+        access["name"] = value
+        with pytest.raises(ImproperlyConfigured, match="name"):
+            str(access)
+
+
+def test_what_a_verifier_reads_is_signed(ada: User) -> None:
+    deep: Any = []
+    for _ in range(30):
+        deep = [deep]
+    access = AccessToken.for_user(ada)
+    access["deep"], access["name"] = deep, "\U0001f600 \u00e9"
+    read: Any = AccessToken(str(access))
+    assert (read["deep"], read["name"]) == (deep, access["name"])
+
+
 def greedy(_user: User, _session: TokenSession) -> Mapping[str, Any]:
     return {"sub": "1"}
 
@@ -189,7 +218,10 @@ def test_a_function_adds_what_has_to_be_up_to_date(
 
 
 def test_a_client_that_is_gone_gets_nothing(ada: User, settings: "Settings") -> None:
-    token = RefreshToken.for_user(ada)
+    settings.DRF_APIKIT = section(CLIENTS={"phone": {}, "tv": {}})
+    token, tv = RefreshToken.for_user(ada), find_client("tv")
+    assert tv is not None
+    token.grant(tv, [])
     str(token)
     settings.DRF_APIKIT = section(CLIENTS={"phone": {}})
     with pytest.raises(RefreshTokenRefused):
@@ -303,17 +335,56 @@ def test_an_access_token_may_have_no_session(ada: User) -> None:
     assert not TokenSession.objects.exists()
 
 
-@pytest.mark.usefixtures("_ours")
-def test_another_password_may_end_access_tokens_too(
-    ada: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _revoking(settings: "Settings", monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SIMPLE_JWT = {"CHECK_REVOKE_TOKEN": True}
     monkeypatch.setattr(api_settings, "CHECK_REVOKE_TOKEN", True)
+
+
+@pytest.mark.usefixtures("_ours", "_revoking")
+def test_another_password_may_end_access_tokens_too(ada: User) -> None:
     access = str(RefreshToken.for_user(ada).access_token)
     assert authenticated(JWTAuthentication, access)[0] == ada
     ada.set_password("another one")
     ada.save()
     with pytest.raises(AuthenticationFailed):
         authenticated(JWTAuthentication, access)
+
+
+@pytest.mark.usefixtures("_ours", "_revoking")
+def test_without_a_session_nobody_knows_the_password(ada: User) -> None:
+    without = str(AccessToken.for_user(ada))
+    deleted = str(RefreshToken.for_user(ada).access_token)
+    TokenSession.objects.all().delete()
+    for access in (without, deleted):
+        with pytest.raises(AuthenticationFailed):
+            authenticated(JWTAuthentication, access)
+
+
+@pytest.mark.usefixtures("_revoking")
+@pytest.mark.parametrize("name", ["hash_password", "pw"])
+def test_no_digest_of_a_password_gets_out(
+    ada: User, settings: "Settings", monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    settings.SIMPLE_JWT = {"CHECK_REVOKE_TOKEN": True, "REVOKE_TOKEN_CLAIM": name}
+    monkeypatch.setattr(api_settings, "REVOKE_TOKEN_CLAIM", name)
+    settings.DRF_APIKIT = section(CLAIMS=f"{__name__}.telling")
+    token = RefreshToken.for_user(ada)
+    access = AccessToken.for_user(ada)
+    assert name not in token
+    assert name not in access
+    assert name not in payload_of(str(token.access_token))
+    session = TokenSession.objects.get()
+    assert session.claims == {}
+    # As sessions had it once.
+    TokenSession.objects.update(claims={name: "x"})
+    for one in (access, RefreshToken(str(token)).access_token):
+        one[name] = "x"
+        assert name not in payload_of(str(one))
+
+
+def telling(_user: User, _session: TokenSession) -> Mapping[str, Any]:
+    return {simple_jwt("REVOKE_TOKEN_CLAIM"): "x"}
 
 
 @pytest.mark.usefixtures("_ours")

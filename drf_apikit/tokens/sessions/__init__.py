@@ -7,13 +7,19 @@ for a while, and after that somebody has a copy, so the session ends (RFC 9700 s
 """
 
 from drf_apikit.tokens.sessions.ending import end_all, end_session, live_sessions
-from drf_apikit.tokens.sessions.opening import exchange_legacy, open_session
+from drf_apikit.tokens.sessions.judgement import user_with_same_password
+from drf_apikit.tokens.sessions.opening import (
+    LegacyToken,
+    exchange_legacy,
+    open_session,
+)
 from drf_apikit.tokens.sessions.people import may_log_in
 from drf_apikit.tokens.sessions.refusals import Ending, RefreshRefusedError, Refusal
 from drf_apikit.tokens.sessions.rotation import Rotated, find_session, rotate
 
 __all__ = [
     "Ending",
+    "LegacyToken",
     "RefreshRefusedError",
     "Refusal",
     "Rotated",
@@ -25,4 +31,5 @@ __all__ = [
     "may_log_in",
     "open_session",
     "rotate",
+    "user_with_same_password",
 ]

@@ -1,5 +1,6 @@
 """What becomes of somebody who comes with a token of a session."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -8,11 +9,13 @@ from typing import Any, Final
 from drf_apikit.conf import apikit_settings
 from drf_apikit.counters import count
 from drf_apikit.database_clock import DatabaseNow
+from drf_apikit.tokens.clients import client_of_session
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions.ending import end_as_read
 from drf_apikit.tokens.sessions.people import auth_digests, is_hidden, may_log_in
 from drf_apikit.tokens.sessions.refusals import Ending, RefreshRefusedError, Refusal
 from drf_apikit.tokens.sessions.texts import RefreshText
+from drf_apikit.tokens.sessions.transactions import home
 
 __all__ = [
     "TRIES",
@@ -23,8 +26,11 @@ __all__ = [
     "refuse",
     "refused",
     "standing",
+    "user_with_same_password",
     "within_grace",
 ]
+
+logger = logging.getLogger("drf_apikit.tokens")
 
 #: How often a row is read that others keep changing.
 TRIES: Final = 10
@@ -97,7 +103,18 @@ def judged(found: Read, place: Standing) -> Refusal | None:
         return Refusal.INACTIVE
     if session.auth_hash not in auth_digests(user):
         return Refusal.PASSWORD
+    if client_of_session(session.client_id) is None:
+        return Refusal.CLIENT
     return Refusal.USED if place is Standing.RECENT else None
+
+
+def user_with_same_password(session_id: str | None) -> Any:
+    """Give the user of a session; None if the password is not that of the login."""
+    found = None if session_id is None else read(home(), pk=session_id)
+    if found is None:
+        return None
+    user = found.session.user
+    return user if found.session.auth_hash in auth_digests(user) else None
 
 
 def refuse(found: Read, refusal: Refusal) -> None:
@@ -118,5 +135,9 @@ def refused(
     refusal: Refusal, session: TokenSession | None = None
 ) -> RefreshRefusedError:
     """Count a refusal, and give what is raised."""
+    if session is not None:
+        logger.info(
+            "Refused a refresh token of the session %s: %s", session.pk, refusal
+        )
     count("tokens.refresh_refused", reason=refusal.value)
     return RefreshRefusedError(refusal, session)

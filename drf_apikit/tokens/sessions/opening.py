@@ -1,7 +1,8 @@
 """How sessions begin: with a login, or with a token that simplejwt gave out."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -34,13 +35,21 @@ from drf_apikit.tokens.sessions.refusals import Refusal
 from drf_apikit.tokens.sessions.rotation import repeated
 from drf_apikit.tokens.sessions.transactions import home, own_transaction
 
-__all__ = ["exchange_legacy", "open_session"]
+__all__ = ["LegacyToken", "exchange_legacy", "open_session"]
 
 _TIMES: Final = ["created_at", "refreshed_at", "expires_at", "ends_at"]
 #: A token may be taken for a while after its `exp`, by clocks that differ.
 _LEEWAY: Final = timedelta(days=1)
 
 Opened = tuple[TokenSession, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyToken:
+    """A refresh token of simplejwt, and its name."""
+
+    text: str = field(repr=False)
+    jti: str
 
 
 @sensitive_variables()
@@ -64,17 +73,19 @@ def open_session(
 @sensitive_variables()
 def exchange_legacy(
     user: Any,
-    legacy_text: str,
-    jti: str,
+    legacy: LegacyToken,
     *,
     client_id: str,
     scopes: Iterable[str],
     claims: Mapping[str, Any] | None = None,
     user_agent: str = "",
+    prepare: Callable[[TokenSession, str], None] | None = None,
 ) -> Opened:
     """Begin a session for a refresh token of simplejwt that was verified, once.
 
     Whoever comes again with it is treated as with any other token that was used.
+    `prepare` is called with what will be given, before it is committed: where it
+    fails, the token is as good as before. It may be called again, for another one.
 
     Raises:
         RefreshRefusedError: it was exchanged before, or its user may not log in.
@@ -85,23 +96,24 @@ def exchange_legacy(
     if not may_log_in(user):
         raise refused(Refusal.INACTIVE)
     session = _session(user, client_id, scopes, claims, user_agent)
-    session.origin, session.origin_expires_at = _origin(jti), _expiry(legacy_text)
+    session.origin = _origin(legacy.jti)
+    session.origin_expires_at = _expiry(legacy.text)
     for _ in range(TRIES):
         try:
             with own_transaction(alias):
-                return _saved(session, alias, predecessor=legacy_text)
+                return _prepared(_saved(session, alias, legacy.text), prepare)
         except IntegrityError:
             found = read(alias, origin=session.origin)
             if found is None:
                 # It was something else, as that the user is no more.
                 raise
-            again = _again(found, legacy_text)
+            again = _again(found, legacy.text)
         except OperationalError as error:
             if not is_outdated(error):
                 raise
             continue
         if again is not None:
-            return again
+            return _prepared(again, prepare)
     raise refused(Refusal.USED)
 
 
@@ -117,6 +129,14 @@ def _again(found: Read, legacy_text: str) -> Opened | None:
         refuse(found, refusal or Refusal.USED)
         return None
     return again.session, again.refresh_token
+
+
+def _prepared(
+    opened: Opened, prepare: Callable[[TokenSession, str], None] | None
+) -> Opened:
+    if prepare is not None:
+        prepare(*opened)
+    return opened
 
 
 def _session(

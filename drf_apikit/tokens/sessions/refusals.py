@@ -39,6 +39,8 @@ class Refusal(StrEnum):
     PASSWORD = auto()
     #: Its user may not log in any more: its session has ended now.
     INACTIVE = auto()
+    #: Its client is not in the settings any more, which does no harm.
+    CLIENT = auto()
 
 
 class RefreshRefusedError(Exception):

@@ -16,6 +16,7 @@ from pytest_django import Settings
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
     Ending,
+    LegacyToken,
     RefreshRefusedError,
     end_session,
     exchange_legacy,
@@ -39,7 +40,11 @@ def legacy(**claims: Any) -> str:
 def exchange(text: str, user: User | None = None, jti: str = "jti") -> Any:
     user = user or User.objects.filter(username="ada").first() or made()
     return exchange_legacy(
-        user, text, jti, client_id="app", scopes=[], user_agent="curl/8"
+        user,
+        LegacyToken(text, jti),
+        client_id="first-party",
+        scopes=[],
+        user_agent="curl/8",
     )
 
 
@@ -55,13 +60,13 @@ def test_what_a_login_keeps() -> None:
     user = made()
     session, text = begin(
         user,
-        client_id="tv",
+        client_id="first-party",
         scopes=["write", "read", "read"],
         claims={"tenant": 7},
         user_agent="Mozilla/5.0\0 (X\udc80)\n" + "x" * 300,
     )
     row = stored(session)
-    assert (row.user, row.client_id, row.scopes) == (user, "tv", "read write")
+    assert (row.user, row.client_id, row.scopes) == (user, "first-party", "read write")
     assert row.claims == {"tenant": 7}
     assert row.user_agent.startswith("Mozilla/5.0 (X)xx")
     assert len(row.user_agent) == 200
@@ -76,7 +81,7 @@ def test_what_a_login_keeps() -> None:
 
 @everywhere
 def test_the_least_that_can_be_said_of_a_login() -> None:
-    session, _ = open_session(made(), client_id="app", scopes=[])
+    session, _ = open_session(made(), client_id="first-party", scopes=[])
     row = stored(session)
     assert (row.scopes, row.claims, row.user_agent) == ("", {}, "")
 

@@ -79,7 +79,7 @@ def came_to(text):
 
 
 def begin():
-    return open_session(person, client_id="app", scopes=[])
+    return open_session(person, client_id="first-party", scopes=[])
 
 
 person = Person.objects.create(phone="+1")

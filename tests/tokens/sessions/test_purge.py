@@ -13,8 +13,15 @@ from pytest_django import Settings
 
 from drf_apikit.purging import purge
 from drf_apikit.tokens.models import TokenSession
-from drf_apikit.tokens.sessions import Ending, end_all, end_session, exchange_legacy
-from drf_apikit.tokens.sessions.purge import SESSIONS
+from drf_apikit.tokens.sessions import (
+    Ending,
+    LegacyToken,
+    end_all,
+    end_session,
+    exchange_legacy,
+    rotate,
+)
+from drf_apikit.tokens.sessions.purge import KEPT, SESSIONS
 from tests.counting import of_block, recorded
 from tests.databases import in_threads
 from tests.tokens.sessions.families import age, begin, came_to, made
@@ -54,11 +61,25 @@ def test_a_token_of_simplejwt_does_not_begin_another_session() -> None:
     soon = legacy(exp=int(time.time()) + 60)
     given: dict[str, Any] = {"client_id": "app", "scopes": [], "claims": {}}
     for text, jti in ((soon, "soon"), ("unreadable", "unreadable")):
-        session, _ = exchange_legacy(user, text, jti, user_agent="", **given)
+        token = LegacyToken(text, jti)
+        session, _ = exchange_legacy(user, token, user_agent="", **given)
         end_session(session.pk, Ending.LOGOUT)
     assert purged() == 0
     past = F("origin_expires_at") - timedelta(days=2)
     TokenSession.objects.update(origin_expires_at=past)
+    assert purged() == 1
+
+
+@everywhere
+def test_a_theft_can_be_looked_into_for_a_month() -> None:
+    session, text = begin()
+    rotate(text)
+    age(session, 11)
+    assert came_to(text) == "reused"
+    assert purged() == 0
+    age(session, KEPT - 60)
+    assert purged() == 0
+    age(session, 61)
     assert purged() == 1
 
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
     Ending,
+    LegacyToken,
     RefreshRefusedError,
     end_all,
     exchange_legacy,
@@ -104,7 +105,8 @@ def test_one_of_fifty_exchanges_a_token_of_simplejwt() -> None:
 
     def exchange() -> str:
         try:
-            exchange_legacy(user, "legacy", "jti", client_id="app", scopes=[])
+            token = LegacyToken("legacy", "jti")
+            exchange_legacy(user, token, client_id="first-party", scopes=[])
         except RefreshRefusedError as error:
             return error.refusal.value
         return "exchanged"
