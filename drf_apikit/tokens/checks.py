@@ -1,4 +1,4 @@
-"""Checks that read the keys: those of the settings, and those of the database."""
+"""Checks of what signing needs: keys of the settings and the database, and claims."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,19 +8,22 @@ from django.core import checks
 from django.db import connections
 
 from drf_apikit.conf import TokensSettings, apikit_settings
+from drf_apikit.tokens.claims import REGISTERED
 from drf_apikit.tokens.keyring import rows
 from drf_apikit.tokens.keyring.given import GivenKeys
 from drf_apikit.tokens.keyring.material import KeyMaterialError
 from drf_apikit.tokens.keyring.stored import StoredKeys
 from drf_apikit.tokens.keyring.timeline import phase_at
 from drf_apikit.tokens.models import SigningKeyRecord
+from drf_apikit.tokens.simplejwt_settings import names_primary_key, simple_jwt
 
-__all__ = ["check_given_keys", "check_stored_keys", "register"]
+__all__ = ["check_given_keys", "check_stored_keys", "check_user_claim", "register"]
 
 
 def register() -> None:
     """Add the checks to Django's registry."""
     checks.register(check_given_keys, checks.Tags.security, deploy=True)
+    checks.register(check_user_claim, checks.Tags.security, deploy=True)
     checks.register(check_stored_keys, checks.Tags.database)
 
 
@@ -38,6 +41,26 @@ def check_given_keys(**_: Any) -> list[checks.CheckMessage]:
         )
         for key in GivenKeys(tokens).read()
         if key.fault is not None
+    ]
+
+
+def check_user_claim(**_: Any) -> list[checks.CheckMessage]:
+    """Compare `USER_ID_CLAIM` with names of ours: `E044` one that says another thing.
+
+    The primary key of a user is what `sub` says anyway.
+    """
+    name = simple_jwt("USER_ID_CLAIM")
+    if _issuing() is None or name not in REGISTERED or names_primary_key():
+        return []
+    return [
+        checks.Error(
+            f"SIMPLE_JWT['USER_ID_CLAIM'] is {name!r}, with USER_ID_FIELD"
+            f" {simple_jwt('USER_ID_FIELD')!r}: access tokens say something else by"
+            " that name, and every login fails.",
+            hint="Give the claim a name of its own, or leave both out: `sub` is the"
+            " primary key (RFC 9068 section 2.2).",
+            id="drf_apikit.E044",
+        )
     ]
 
 

@@ -2,13 +2,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from drf_apikit.checks import check_settings
-from drf_apikit.tokens.checks import check_given_keys, check_stored_keys, register
+from drf_apikit.tokens.checks import (
+    check_given_keys,
+    check_stored_keys,
+    check_user_claim,
+    register,
+)
 from drf_apikit.tokens.keyring import current_ring, forget
 from drf_apikit.tokens.models import SigningKeyRecord
+from drf_apikit.tokens.tokens import AccessToken
 from tests.checks.deployment.conftest import PRIVATE, pems
 
 SECRET: Final = "a key that only this test has, of more than fifty octets"
@@ -66,7 +74,45 @@ def test_keys_that_cannot(settings: Any, entry: dict[str, str], said: str) -> No
 @pytest.mark.parametrize("value", [{}, {"TOKENS": {"ISSUER": 7}}])
 def test_without_tokens_nothing_is_said(settings: Any, value: Any) -> None:
     settings.DRF_APIKIT = value
+    settings.SIMPLE_JWT = {"USER_ID_CLAIM": "sub", "USER_ID_FIELD": "email"}
     assert check_given_keys() == check_stored_keys(databases=["default"]) == []
+    assert check_user_claim() == []
+
+
+# E044: the claim of simplejwt that says who it is.
+
+
+@pytest.mark.parametrize("name", ["sub", "sid", "client_id"])
+@pytest.mark.parametrize("field", ["username", "email"])
+def test_a_claim_of_ours_for_something_else(
+    settings: Any, name: str, field: str
+) -> None:
+    settings.SIMPLE_JWT = {"USER_ID_CLAIM": name, "USER_ID_FIELD": field}
+    (found,) = check_user_claim()
+    assert found.id == "drf_apikit.E044"
+    assert found.msg.startswith(f"SIMPLE_JWT['USER_ID_CLAIM'] is {name!r}, with ")
+    assert f"USER_ID_FIELD {field!r}" in found.msg
+    assert "(RFC 9068 section 2.2)." in f"{found.hint}"
+    # What it tells of.
+    user = get_user_model()(pk=7, username="ada", email="ada@shop.example")
+    with pytest.raises(ImproperlyConfigured):
+        str(AccessToken.for_user(user))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"USER_ID_CLAIM": "sub"},
+        {"USER_ID_CLAIM": "sub", "USER_ID_FIELD": "pk"},
+        {"USER_ID_CLAIM": "name", "USER_ID_FIELD": "username"},
+        {"USER_ID_FIELD": "username"},
+    ],
+    ids=str,
+)
+def test_a_claim_that_says_who_it_is(settings: Any, values: dict[str, Any]) -> None:
+    settings.SIMPLE_JWT = values
+    assert check_user_claim() == []
 
 
 # E039: keys of the database.
@@ -128,9 +174,10 @@ def test_they_are_registered(settings: Any) -> None:
     register()
     keys = {"a": {"ENV": "DRF_APIKIT_OF_NOBODY"}}
     settings.DRF_APIKIT = issuing(KEYS=keys)
+    settings.SIMPLE_JWT = {"USER_ID_CLAIM": "sub", "USER_ID_FIELD": "email"}
     assert "drf_apikit.E038" not in {message.id for message in run_checks()}
     deployed = {message.id for message in run_checks(include_deployment_checks=True)}
-    assert "drf_apikit.E038" in deployed
+    assert {"drf_apikit.E038", "drf_apikit.E044"} <= deployed
     settings.DRF_APIKIT = issuing()
     current_ring().rotate(now=True)
     settings.SECRET_KEY = SECRET

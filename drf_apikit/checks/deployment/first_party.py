@@ -11,7 +11,12 @@ from django.http.request import validate_host
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.checks.deployment.lives import Life, access_lives, refresh_lives
 from drf_apikit.checks.deployment.pitfalls import goes_in_clear, shown, tell
-from drf_apikit.checks.deployment.uses import authentication_lists, first_party
+from drf_apikit.checks.deployment.uses import (
+    authentication_lists,
+    first_party,
+    gives_out_ours,
+    routed,
+)
 from drf_apikit.conf import IssuerSettings, TokensSettings, apikit_settings
 from drf_apikit.jose.profiles import RFC9068
 
@@ -30,12 +35,13 @@ _GRACE: Final = 60
 def check_deployed_tokens(**_: Any) -> list[checks.CheckMessage]:
     """Look at `TOKENS` and its entry in `ISSUERS` before a deployment.
 
-    `E035` and `W054` to `W061`; `E036` where this project itself would refuse them.
+    `E035` and `W054` to `W061`; `E036` where this project itself would refuse them,
+    `E042` where there is nobody to give them out.
     """
     if apikit_settings.faults():
         return []
     tokens = first_party()
-    found = [] if tokens is None else list(_given_out(tokens))
+    found = list(_of_nobody() if tokens is None else _given_out(tokens))
     if any(map(_is_ours, authentication_lists())):
         found += [*_accepted(tokens), *_foreign(tokens)]
     return found
@@ -46,6 +52,18 @@ def _is_ours(classes: tuple[Any, ...]) -> bool:
         isinstance(cls, type) and issubclass(cls, JWTBearerAuthentication)
         for cls in classes
     )
+
+
+def _of_nobody() -> Iterator[checks.CheckMessage]:
+    views = [view for view in routed() if gives_out_ours(view)]
+    # Of an app that is missing E041 tells.
+    if views and apikit_settings.tokens.issuer is None:
+        yield tell(
+            "E042",
+            f"{views[0]} ({len(views)} in all) gives tokens out, and"
+            f" {_TOKENS}['ISSUER'] is None: it fails at every login",
+            "Set it to the URL of this project; or leave the route out",
+        )
 
 
 def _given_out(tokens: TokensSettings) -> Iterator[checks.CheckMessage]:

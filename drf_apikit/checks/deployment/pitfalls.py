@@ -26,6 +26,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "E028": "RFC 8414 section 2",
     "E029": "RFC 8725 section 3.12",
     "E030": "RFC 8725 section 3.12",
+    "E043": "RFC 6749 section 4.3.2",
     "W027": "RFC 8725 section 3.5",
     "W028": "RFC 8725 section 3.1",
     "W029": _SHORT,
@@ -62,6 +63,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     # DRF_APIKIT
     "E035": "RFC 8414 section 2",
     "E036": "RFC 9068 section 4",
+    "E042": "RFC 9068 section 2.2",
     "W054": _SHORT,
     "W055": _REFRESH,
     "W056": "OpenID Connect Core section 10.1.1",

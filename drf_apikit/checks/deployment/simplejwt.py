@@ -10,9 +10,11 @@ from drf_apikit.checks.deployment.simplejwt_tokens import (
     beside_ours,
     lives,
     renewal,
+    rule,
     verification,
 )
 from drf_apikit.checks.deployment.uses import (
+    first_party,
     simplejwt_verifiers,
     simplejwt_views,
     stock_verifiers,
@@ -25,8 +27,8 @@ __all__ = ["check_deployed_simplejwt"]
 def check_deployed_simplejwt(**_: Any) -> list[checks.CheckMessage]:
     """Look at `SIMPLE_JWT` before a deployment.
 
-    `E022` to `E030`, `W027` to `W038`; `W062` and `W063` what is left of it beside
-    `drf_apikit.tokens`. Only as far as somebody reads the settings.
+    `E022` to `E030`, `E043`, `W027` to `W038`; `W062` and `W063` what is left of it
+    beside `drf_apikit.tokens`. Only as far as somebody reads the settings.
     """
     found: list[checks.CheckMessage] = [*renewal(), *beside_ours()]
     if trusts_simplejwt_keys():
@@ -35,4 +37,6 @@ def check_deployed_simplejwt(**_: Any) -> list[checks.CheckMessage]:
         found += verification()
     if simplejwt_views() or simplejwt_verifiers():
         found += activity()
+    if simplejwt_views() or first_party() is not None:
+        found += rule()
     return [*found, *lives()]

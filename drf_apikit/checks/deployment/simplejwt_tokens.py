@@ -26,7 +26,7 @@ from drf_apikit.checks.deployment.uses import (
     stock_verifiers,
 )
 
-__all__ = ["activity", "beside_ours", "lives", "renewal", "verification"]
+__all__ = ["activity", "beside_ours", "lives", "renewal", "rule", "verification"]
 
 _ACCESS: Final = timedelta(minutes=15)
 _REFRESH: Final = timedelta(days=30)
@@ -55,6 +55,18 @@ def lives() -> Iterator[checks.CheckMessage]:
             f"SIMPLE_JWT['REFRESH_TOKEN_LIFETIME'] is {refresh}: a token that was"
             " forgotten somewhere still opens the account",
             f"Make it {_REFRESH.days} days or less",
+        )
+
+
+def rule() -> Iterator[checks.CheckMessage]:
+    """Look for what is asked at every login, by simplejwt's views and by ours."""
+    named = simple_jwt("USER_AUTHENTICATION_RULE")
+    if not callable(loaded(named) if isinstance(named, str) else named):
+        yield tell(
+            "E043",
+            f"SIMPLE_JWT['USER_AUTHENTICATION_RULE'] is {named!r}, which cannot be"
+            " imported, or not called: every login fails",
+            "Name a function that takes a user, or leave it out",
         )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "SIMPLE_JWT",
     "authentication_lists",
     "first_party",
+    "gives_out_ours",
     "is_simplejwt_view",
     "routed",
     "serializer_of",
@@ -47,6 +48,15 @@ _PASSWORD_SERIALIZERS: Final = (
     "rest_framework.authtoken.serializers.AuthTokenSerializer",
     "rest_framework_simplejwt.serializers.TokenObtainSerializer",
 )
+#: What gives out tokens of this project.
+_OUR_VIEWS: Final = (
+    "drf_apikit.tokens.views.TokenObtainPairView",
+    "drf_apikit.tokens.views.TokenRefreshView",
+)
+_OUR_SERIALIZERS: Final = (
+    "drf_apikit.tokens.serializers.TokenObtainPairSerializer",
+    "drf_apikit.tokens.serializers.TokenRefreshSerializer",
+)
 
 #: What simplejwt takes where a setting of it is not set, as far as it is looked at.
 SIMPLE_JWT: Final[Mapping[str, Any]] = {
@@ -64,6 +74,9 @@ SIMPLE_JWT: Final[Mapping[str, Any]] = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
     "ROTATE_REFRESH_TOKENS": False,
     "TOKEN_TYPE_CLAIM": "token_type",
+    "USER_AUTHENTICATION_RULE": (
+        "rest_framework_simplejwt.authentication.default_user_authentication_rule"
+    ),
     "VERIFYING_KEY": "",
 }
 
@@ -130,6 +143,17 @@ def takes_passwords(view: RoutedView) -> bool:
     return is_any(view.cls, *_PASSWORD_VIEWS) or is_any(
         serializer_of(view), *_PASSWORD_SERIALIZERS
     )
+
+
+def gives_out_ours(view: RoutedView) -> bool:
+    """Tell whether a view hands out tokens of this project, by itself or by a class."""
+    serializer = serializer_of(view)
+    if is_any(view.cls, *_OUR_VIEWS) or is_any(serializer, *_OUR_SERIALIZERS):
+        return True
+    is_of_tokens = is_any(view.cls, f"{_VIEWS}.TokenViewBase")
+    ends = is_any(view.cls, f"{_VIEWS}.TokenBlacklistView")
+    token = getattr(serializer, "token_class", None)
+    return is_of_tokens and not ends and is_of_this_package(token)
 
 
 def simplejwt_views() -> list[RoutedView]:

@@ -2,11 +2,28 @@ from typing import Any, Final
 
 import pytest
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework_simplejwt.serializers import (
+    TokenObtainPairSerializer as SimplejwtSerializer,
+)
+from rest_framework_simplejwt.views import TokenBlacklistView, TokenViewBase
 
 from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.checks import check_deployed_tokens
+from drf_apikit.tokens.serializers import (
+    SessionSerializer,
+    TokenObtainPairSerializer,
+)
+from drf_apikit.tokens.serializers import TokenBlacklistSerializer as OurEnd
+from drf_apikit.tokens.tokens import RefreshToken
+from drf_apikit.tokens.views import (
+    TokenObtainPairView,
+    TokenRefreshView,
+    TokenVerifyView,
+)
 from tests.checks.conftest import Route
-from tests.checks.deployment.conftest import SimplejwtPage, told
+from tests.checks.deployment.conftest import Obtain, SimplejwtPage, ids, told
 
 SHOP: Final = "https://shop.example"
 ELSEWHERE: Final = "https://id.example"
@@ -197,4 +214,52 @@ def test_an_issuer_that_is_this_very_project(settings: Any) -> None:
             }
         }
     }
+    assert check_deployed_tokens() == []
+
+
+# E042: our views, and nobody in whose name.
+
+
+class OurOwn(TokenViewBase):
+    permission_classes: Any = [AllowAny]
+    serializer_class: Any = TokenObtainPairSerializer
+
+
+class OurTokens(SimplejwtSerializer):
+    token_class: Any = RefreshToken
+
+
+class Swapped(TokenViewBase):
+    serializer_class: Any = OurTokens
+
+
+class Ending(TokenBlacklistView):
+    serializer_class: Any = OurEnd
+
+
+class Listing(GenericAPIView[Any]):
+    serializer_class: Any = SessionSerializer
+
+
+@pytest.mark.parametrize(
+    "view", [TokenObtainPairView, TokenRefreshView, OurOwn, Swapped]
+)
+@pytest.mark.parametrize("value", [{}, {"TOKENS": {"AUDIENCE": "ledger"}}], ids=str)
+def test_views_that_give_out_tokens_of_nobody(
+    route: Route, settings: Any, view: Any, value: dict[str, Any]
+) -> None:
+    settings.DRF_APIKIT = value
+    route(SimplejwtPage.as_view(), view.as_view(), TokenVerifyView.as_view())
+    (found,) = check_deployed_tokens()
+    assert ids([found]) == ["E042"]
+    assert "DRF_APIKIT['TOKENS']['ISSUER'] is None" in found.msg
+    assert f".{view.__qualname__} " in found.msg
+    settings.DRF_APIKIT = project()
+    assert check_deployed_tokens() == []
+
+
+@pytest.mark.parametrize("view", [Obtain, Listing, Ending])
+def test_views_that_need_no_issuer(route: Route, settings: Any, view: Any) -> None:
+    settings.DRF_APIKIT = {}
+    route(view.as_view(), SimplejwtPage.as_view())
     assert check_deployed_tokens() == []

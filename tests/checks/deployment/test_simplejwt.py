@@ -436,3 +436,43 @@ def test_without_tokens_of_ours_nothing_is_beside_them(
     classes = [SessionAuthentication, JWTAuthentication]
     route(Obtain.as_view(), SimplejwtPage.as_view(authentication_classes=classes))
     assert check_deployed_simplejwt() == []
+
+
+# E043: who may log in.
+
+
+def somebody(_user: Any) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("view", [Obtain, OurObtain])
+@pytest.mark.parametrize(
+    "rule", ["shop.nowhere.rule", "rule", f"{__name__}.LONG", None, 7], ids=str
+)
+def test_a_rule_that_nobody_can_ask(
+    route: Route, settings: Any, view: Any, rule: Any
+) -> None:
+    settings.DRF_APIKIT = OURS if view is OurObtain else {}
+    settings.SIMPLE_JWT = safe_simplejwt(USER_AUTHENTICATION_RULE=rule)
+    route(view.as_view())
+    found = told(check_deployed_simplejwt)
+    assert list(found) == ["E043"]
+    said = f"SIMPLE_JWT['USER_AUTHENTICATION_RULE'] is {rule!r}"
+    assert found["E043"].startswith(said)
+
+
+@pytest.mark.parametrize("view", [Obtain, OurObtain])
+@pytest.mark.parametrize("rule", [somebody, f"{__name__}.somebody"])
+def test_a_rule_of_the_project(
+    route: Route, settings: Any, view: Any, rule: Any
+) -> None:
+    settings.DRF_APIKIT = OURS if view is OurObtain else {}
+    settings.SIMPLE_JWT = safe_simplejwt(USER_AUTHENTICATION_RULE=rule)
+    route(view.as_view())
+    assert check_deployed_simplejwt() == []
+
+
+def test_a_rule_that_nobody_asks(route: Route, settings: Any) -> None:
+    settings.SIMPLE_JWT = safe_simplejwt(USER_AUTHENTICATION_RULE="nowhere.rule")
+    route(SimplejwtPage.as_view())
+    assert check_deployed_simplejwt() == []
