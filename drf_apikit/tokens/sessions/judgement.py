@@ -98,14 +98,20 @@ def judged(found: Read, place: Standing) -> Refusal | None:
         return Refusal.EXPIRED
     if place is Standing.STALE:
         return Refusal.REUSED
-    user = session.user
+    refusal = _of_login(found)
+    return Refusal.USED if refusal is None and place is Standing.RECENT else refusal
+
+
+def _of_login(found: Read) -> Refusal | None:
+    """Tell why nobody may go on with a session, whatever the token."""
+    session, user = found.session, found.session.user
     if is_hidden(user, found.alias) or not may_log_in(user):
         return Refusal.INACTIVE
     if session.auth_hash not in auth_digests(user):
         return Refusal.PASSWORD
     if client_of_session(session.client_id) is None:
         return Refusal.CLIENT
-    return Refusal.USED if place is Standing.RECENT else None
+    return None
 
 
 def user_with_same_password(session_id: str | None) -> Any:
