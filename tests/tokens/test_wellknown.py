@@ -1,5 +1,6 @@
 """What a verifier elsewhere learns of this project as an issuer."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,12 +8,23 @@ import pytest
 from django.db import connections
 from django.test import Client, override_settings
 from django.urls import include, path
+from rest_framework.decorators import (
+    api_view,
+    authentication_classes,
+    permission_classes,
+)
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from drf_apikit.authentication import JWTBearerAuthentication
 from drf_apikit.conf import IssuerSettings, apikit_settings
 from drf_apikit.jose import parse_compact, parse_key_set
+from drf_apikit.jose.signing import load_signing_key
 from drf_apikit.oidc import find_issuer
 from drf_apikit.oidc.jwks import KeyStore
 from drf_apikit.tokens.keyring import current_ring, forget
+from drf_apikit.tokens.keyring.material import new_private_key
 from tests.databases import in_threads
 from tests.jose.minting import CLAIMS
 
@@ -25,7 +37,21 @@ JWKS = "/.well-known/jwks.json"
 OAUTH = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
 
-urlpatterns = [path("", include("drf_apikit.tokens.wellknown_urls"))]
+SOURCE = "drf_apikit.tokens.keyring.local_keys"
+PEM, OTHER = new_private_key("ES256"), new_private_key("ES256")
+
+
+@api_view(["GET"])
+@permission_classes([IsAuthenticated])
+@authentication_classes([JWTBearerAuthentication])
+def who(request: Request) -> Response:
+    return Response(request.user.is_authenticated)
+
+
+urlpatterns = [
+    path("", include("drf_apikit.tokens.wellknown_urls")),
+    path("who", who),
+]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
@@ -137,6 +163,37 @@ def test_without_keys_verifiers_are_to_come_again(
     assert (answer.status_code, answer["Retry-After"]) == (503, "1")
     assert answer["Cache-Control"] == "no-store"
     assert client.get(OAUTH).status_code == 200
+
+
+def test_a_set_that_lacks_a_key_is_kept_by_nobody(client: Client) -> None:
+    keys = {"bad": {"FILE": "missing.pem"}, "good": {"PRIVATE_KEY": PEM}}
+    with section(KEYS=keys):
+        answer = client.get(JWKS)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "15")
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_tokens_of_a_key_that_cannot_be_read_are_to_come_again(
+    django_user_model: Any,
+) -> None:
+    signers = {"bad": load_signing_key(OTHER, "bad")}
+    signers["good"] = load_signing_key(PEM, "good")
+    keys = {"bad": {"FILE": "missing.pem"}, "good": {"PRIVATE_KEY": PEM}}
+    subject = str(django_user_model.objects.create(username="alice").pk)
+    now = int(time.time())
+    claims = {**CLAIMS, "iss": TOKENS["ISSUER"], "iat": now, "exp": now + 300}
+    entry = {"AUDIENCE": CLAIMS["aud"], "USERS": "local", "KEY_SOURCE": SOURCE}
+    issuers = {"ISSUERS": {TOKENS["ISSUER"]: entry}}
+    everything = {"TOKENS": {**TOKENS, "KEYS": keys}, "AUTHENTICATION": issuers}
+
+    def answer(kid: str) -> Any:
+        text = signers[kid].sign({**claims, "sub": subject}, "at+jwt")
+        return Client().get("/who", headers={"Authorization": f"Bearer {text}"})
+
+    with override_settings(DRF_APIKIT=everything):
+        assert answer("good").status_code == 200
+        later = answer("bad")
+    assert (later.status_code, later["Retry-After"]) == (503, "15")
 
 
 def token(issuer: str, now: float) -> str:

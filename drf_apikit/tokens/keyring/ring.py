@@ -5,7 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from django.db import Error, connections, transaction
@@ -15,39 +15,35 @@ from drf_apikit.contention import is_contention, is_outage
 from drf_apikit.jose import KeySet
 from drf_apikit.jose.signing import SigningKey
 from drf_apikit.oidc import KeysUnavailableError
-from drf_apikit.tokens.keyring import rows
+from drf_apikit.tokens.keyring import looks, rows
 from drf_apikit.tokens.keyring.given import GivenKeys
+from drf_apikit.tokens.keyring.looks import GLANCE, LOOK
 from drf_apikit.tokens.keyring.material import KeyMaterialError
 from drf_apikit.tokens.keyring.reports import Faults, announce
+from drf_apikit.tokens.keyring.snapshots import at_commit, can_commit, has_changes
 from drf_apikit.tokens.keyring.stored import Change, KeyRingError, StoredKeys
 from drf_apikit.tokens.keyring.timeline import Key, Phase, RingKey, entries, phase_at
 
-__all__ = ["LOOK", "SigningRing"]
+__all__ = ["SigningRing"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which a process looks again at what the others have changed.
-LOOK: Final = 15
-#: Seconds between two looks for what no look has found.
-_GLANCE: Final = 1
 #: Seconds that a request waits for what another one does.
 _PATIENCE: Final = 5.0
+_NO_COMMIT: Final = (
+    "Nobody commits: change the keys with AUTOCOMMIT, or within atomic()."
+)
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What was read at `since`, and until when nobody need look again."""
-
-    keys: tuple[Key, ...]
-    phase: Phase
-    since: float
-    look_at: float
-
-
 class SigningRing:
-    """Signs with one key, verifies with several, and follows what others change."""
+    """Signs with one key, verifies with several, and follows what others change.
+
+    Where a key of the settings that is not dead cannot be read, the others verify as
+    ever. Nobody is refused for a key that is not among these, since it may be that
+    one, and nothing is published: others would keep a set that lacks it.
+    """
 
     def __init__(
         self, settings: TokensSettings, clock: Callable[[], float] = time.time
@@ -56,10 +52,9 @@ class SigningRing:
         self._clock = clock
         self._stored = None if settings.keys else StoredKeys(settings)
         self._source = self._stored or GivenKeys(settings)
-        self._held: _Held | None = None
+        self._held: looks.Held | None = None
         self._failed_at = self._cared_at = -math.inf
-        self._is_unsure = False
-        self._faults = Faults()
+        self._faults, self._looks = Faults(), looks.Allowance()
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -70,31 +65,35 @@ class SigningRing:
         """Give the keys that verify; none before the first one is made.
 
         Raises:
-            KeysUnavailableError: nothing is known, and the database cannot be asked.
+            KeysUnavailableError: nothing is known, and none can be asked for or read.
 
         """
-        return self._phase().keys
+        keys = self._phase().keys
+        return keys if keys.keys else self._whole(keys)
 
     def refreshed(self, kid: str | None) -> KeySet:
         """Give the keys after a look for one that is unknown, if one is due.
 
         Raises:
-            KeysUnavailableError: as for `keys`.
+            KeysUnavailableError: as for `keys`, or there is a key that cannot be read.
 
         """
-        keys = self.keys()
-        if any(key.kid == kid for key in keys.keys):
+        keys = self._phase().keys
+        if looks.has(keys, kid):
             return keys
+        seen = self._held and self._held.keys
         # Whoever looks just now may find it: nobody is refused for that.
         lock = self._looking
         if lock.acquire(timeout=_PATIENCE):
             try:
                 now, held = self._clock(), self._held
-                if held is not None and not 0 <= now - held.since < _GLANCE:
+                # Another thread may have looked meanwhile: what it saw will do.
+                if held is not None and held.keys is seen and self._looks.take(now):
                     self._read(now, held)
             finally:
                 lock.release()
-        return self.keys()
+        keys = self._phase().keys
+        return keys if looks.has(keys, kid) else self._whole(keys)
 
     def signing_key(self) -> SigningKey:
         """Give the key that signs now; the first one is made at its first use.
@@ -118,10 +117,10 @@ class SigningRing:
         """Give the public keys that verify, or are going to (RFC 7517 section 4).
 
         Raises:
-            KeysUnavailableError: as for `signing_key`.
+            KeysUnavailableError: as for `signing_key`, or one of them cannot be read.
 
         """
-        return self._begun().jwks
+        return self._whole(self._begun().jwks)
 
     def entries(self) -> tuple[RingKey, ...]:
         """Tell of all keys, those that are dead as well, as they are by now.
@@ -161,13 +160,22 @@ class SigningRing:
 
     def _phase(self) -> Phase:
         now, held = self._clock(), self._held
+        if self._is_apart():
+            return phase_at(self._asked(self._source.read), now)
         if held is None or not held.since <= now < held.look_at:
             held = self._look(now, held)
         if held.phase.since <= now < held.phase.until:
             return held.phase
         return self._moved_on(now, held)
 
-    def _moved_on(self, now: float, held: _Held) -> Phase:
+    def _whole(self, keys: T) -> T:
+        """Give them, unless they lack one that cannot be read."""
+        held = self._held
+        if held and (fault := looks.lacking(held.keys, self._clock())):
+            raise self._unavailable(fault, LOOK)
+        return keys
+
+    def _moved_on(self, now: float, held: looks.Held) -> Phase:
         """Give what holds now; a look of another thread is not forgotten over it."""
         phase, lock = phase_at(held.keys, now), self._looking
         if lock.acquire(blocking=False):
@@ -176,9 +184,9 @@ class SigningRing:
             lock.release()
         return phase
 
-    def _look(self, now: float, known: _Held | None) -> _Held:
+    def _look(self, now: float, known: looks.Held | None) -> looks.Held:
         """Read the keys, unless another thread does: what is known does till then."""
-        if known is None and 0 <= now - self._failed_at < _GLANCE:
+        if known is None and 0 <= now - self._failed_at < GLANCE:
             raise self._unavailable("the database cannot be asked")
         lock = self._looking
         if not lock.acquire(timeout=_PATIENCE if known is None else 0):
@@ -191,7 +199,7 @@ class SigningRing:
         finally:
             lock.release()
 
-    def _read(self, now: float, known: _Held | None) -> _Held:
+    def _read(self, now: float, known: looks.Held | None) -> looks.Held:
         try:
             keys = self._asked(self._source.read)
         except (Error, KeysUnavailableError) as error:
@@ -199,16 +207,15 @@ class SigningRing:
                 self._failed_at = now
                 raise
             logger.warning("Going on with the keys that are known: %s", error)
-            pause = LOOK if isinstance(error, KeysUnavailableError) else _GLANCE
+            pause = LOOK if isinstance(error, KeysUnavailableError) else GLANCE
             held = replace(known, since=now, look_at=now + pause)
         else:
             self._faults.tell(key.fault for key in keys)
             # The same object for as long as nothing changes: others compare it.
             is_same = known is not None and known.keys == keys
             phase = known.phase if known and is_same else phase_at(keys, now)
-            if self._is_unsure:
-                self._is_unsure = connections[rows.alias()].in_atomic_block
-            held = _Held(keys, phase, now, now + (0 if self._is_unsure else LOOK))
+            pause = GLANCE if looks.lacking(keys, now) else LOOK
+            held = looks.Held(keys, phase, now, now + pause)
         self._held = held
         return held
 
@@ -256,19 +263,25 @@ class SigningRing:
             logger.warning("The schedule of the signing keys has to wait: %s", error)
 
     def _changed(self, change: Callable[[], Change]) -> Change:
-        """Make a change, and look at what has come of it."""
-        made = self._asked(change)
+        """Make a change, and look at what has come of it, once it holds."""
         alias = rows.alias()
-        # What is rolled back later was never there.
-        self._is_unsure = self._is_unsure or connections[alias].in_atomic_block
-        transaction.on_commit(lambda: self._committed(made), using=alias)
-        with self._looking:
-            self._read(self._clock(), self._held)
+        if not self._asked(lambda: can_commit(alias)):
+            raise KeyRingError(_NO_COMMIT)
+        made = self._asked(change)
+        at_commit(lambda: self._committed(made), alias)
+        if not self._is_apart():
+            with self._looking:
+                self._read(self._clock(), self._held)
         return made
 
     def _committed(self, change: Change) -> None:
-        self._held = self._held and replace(self._held, look_at=-math.inf)
+        with self._looking:
+            self._held = self._held and replace(self._held, look_at=-math.inf)
         announce(change)
+
+    def _is_apart(self) -> bool:
+        """Tell a thread whose transaction has changed the keys: it alone has those."""
+        return self._stored is not None and has_changes(rows.alias())
 
     def _signer(self, active: Key) -> SigningKey:
         try:
@@ -282,6 +295,10 @@ class SigningRing:
         try:
             return ask()
         except Error as error:
+            if rows.is_not_migrated(error):
+                told = f"The keys have no table; run manage.py migrate: {error}"
+                self._faults.tell([told])
+                raise self._unavailable(told, LOOK) from error
             if not (is_outage(error) or is_contention(error)):
                 raise
             reason = f"the database cannot be asked: {error}"

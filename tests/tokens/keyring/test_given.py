@@ -131,6 +131,57 @@ def test_a_key_that_cannot_be_read_is_named_and_the_others_go_on(
     assert "c2VjcmV0" not in told + "".join(traceback.format_exception(raised.value))
 
 
+def test_nothing_is_told_of_keys_none_of_which_can_be_read(
+    settings: Any, clock: Clock, tmp_path: Path
+) -> None:
+    path = tmp_path / "key.pem"
+    ring = ring_of(settings, clock, KEYS={"main": {"FILE": str(path)}})
+    asks = (ring.keys, lambda: ring.refreshed("main"), ring.published, ring.signing_key)
+    for ask in asks:
+        with pytest.raises(KeysUnavailableError, match="'main' cannot be used") as no:
+            ask()
+        assert no.value.retry_after == 15
+    # A file that is there at last is found soon.
+    path.write_text(PEM)
+    clock.now += 1
+    assert kids(ring) == ["main"]
+    assert ring.published() == (ring.signing_key().public_jwk(),)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pytest.param({}, id="retired"),
+        pytest.param({"ACTIVE_FROM": at(NOW - 60)}, id="active"),
+        pytest.param({"ACTIVE_FROM": at(NOW + HOUR)}, id="next"),
+    ],
+)
+def test_an_incomplete_set_is_not_published_and_refuses_nobody_for_good(
+    settings: Any, clock: Clock, dates: dict[str, str]
+) -> None:
+    entry = {"FILE": "missing.pem", **dates}
+    keys = {"bad": entry, "good": {"PRIVATE_KEY": PEM}}
+    ring = ring_of(settings, clock, KEYS=keys)
+    assert kids(ring) == ["good"]
+    assert ring.refreshed("good") is ring.keys()
+    for kid in ("bad", "unknown", None):
+        with pytest.raises(KeysUnavailableError, match="'bad'"):
+            ring.refreshed(kid)
+    with pytest.raises(KeysUnavailableError, match="'bad'"):
+        ring.published()
+
+
+def test_a_dead_key_need_not_be_readable(settings: Any, clock: Clock) -> None:
+    entry = {"FILE": "missing.pem", "DEAD_FROM": at(NOW + HOUR)}
+    keys = {"bad": entry, "good": {"PRIVATE_KEY": PEM}}
+    ring = ring_of(settings, clock, KEYS=keys)
+    with pytest.raises(KeysUnavailableError, match="'bad'"):
+        ring.published()
+    clock.now += HOUR
+    assert [jwk["kid"] for jwk in ring.published()] == ["good"]
+    assert ring.refreshed("bad") is ring.keys()
+
+
 def test_they_are_changed_in_the_settings_alone(settings: Any, clock: Clock) -> None:
     ring = ring_of(settings, clock, KEYS={"main": {"PRIVATE_KEY": PEM}})
     with pytest.raises(KeyRingError, match="add one with ACTIVE_FROM"):

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.views.debug import ExceptionReporter
 
-from drf_apikit.jose import Policy, Reason, TokenError, parse_compact, verify
+from drf_apikit.jose import Policy, parse_compact, verify
 from drf_apikit.jose.claims import ClaimRules
 from drf_apikit.oidc import KeysUnavailableError
 from drf_apikit.signals import signing_key_rotated
@@ -261,27 +261,6 @@ def test_nobody_is_refused_while_another_thread_looks(
     looks.join()
     monkeypatch.setattr(other, "_looking", Watched(is_slow=True))
     assert other.refreshed("made up") is other.keys() is not known
-
-
-def test_an_unknown_key_is_looked_for_once_a_second(
-    ring: SigningRing, clock: Clock
-) -> None:
-    ring.signing_key()
-    other = another(ring, clock)
-    keys = other.keys()
-    (second,) = ring.rotate(now=True).added
-    assert other.refreshed(second) is keys
-    clock.now += 1
-    assert other.refreshed(keys.keys[0].kid) is keys
-    newer = other.refreshed(second)
-    assert newer.select(second, "ES256").kid == second
-    clock.now += 0.9
-    with CaptureQueriesContext(connection) as queries:
-        assert other.refreshed("made up") is newer
-    assert len(queries) == 0
-    with pytest.raises(TokenError) as refused:
-        newer.select("made up", "ES256")
-    assert refused.value.reason is Reason.KEY_UNKNOWN
 
 
 @committed
