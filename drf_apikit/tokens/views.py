@@ -28,7 +28,11 @@ from drf_apikit.tokens import serializers
 from drf_apikit.tokens.backend import unavailable
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.parsers import StrictJSONParser
-from drf_apikit.tokens.permissions import IsFirstParty, current_session
+from drf_apikit.tokens.permissions import (
+    IsFirstParty,
+    challenge_after_all,
+    current_session,
+)
 from drf_apikit.tokens.sessions import (
     Ending,
     RefreshRefusedError,
@@ -189,6 +193,10 @@ class SessionViewSet(_Answering, ListModelMixin, GenericViewSet[TokenSession]):
         if actions and actions.get("get") == "list":
             actions = {**actions, "delete": "destroy_others"}
         return super().as_view(actions, **initkwargs)
+
+    def get_authenticate_header(self, request: Request) -> Any:
+        """Challenge who has come with a token that is refused after all."""
+        return challenge_after_all(request) or super().get_authenticate_header(request)
 
     def get_queryset(self) -> Any:
         """Give the live sessions of the user, whoever was here last first."""

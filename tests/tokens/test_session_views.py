@@ -68,12 +68,17 @@ class Stock(SessionViewSet):
     authentication_classes = (JWTAuthentication,)
 
 
+class Mixed(SessionViewSet):
+    authentication_classes = (SessionAuthentication, JWTBearerAuthentication)
+
+
 class Stateless(SessionViewSet):
     authentication_classes = (JWTStatelessUserAuthentication,)
 
 
 router = SimpleRouter()
 router.register("ways", Ways, "ways")
+router.register("mixed", Mixed, "mixed")
 router.register("stock", Stock, "stock")
 router.register("stateless", Stateless, "stateless")
 urlpatterns = [*facade, path("", include(router.urls))]
@@ -212,17 +217,21 @@ def test_a_token_of_somebody_else_ends_no_session(ada: User, caller: Caller) -> 
     assert caller.refresh(given["refresh"]).status_code == 200
 
 
+@pytest.mark.usefixtures("handler")
 def test_a_token_whose_session_is_over_ends_no_other(ada: User, caller: Caller) -> None:
     stolen, mine = caller.tokens(), caller.tokens()
     where = f"{SESSIONS}{sid(stolen)}/"
     assert caller.call("DELETE", where, mine["access"]).status_code == 204
     assert caller.call("GET", "/me/", stolen["access"]).status_code == 200
     for method in ("GET", "DELETE"):
-        assert caller.call(method, SESSIONS, stolen["access"]).status_code == 403
+        answer = caller.call(method, SESSIONS, stolen["access"])
+        assert answer.status_code == 401
+        assert 'error="invalid_token"' in answer["WWW-Authenticate"]
+        assert answer["Cache-Control"] == "no-store"
     assert caller.refresh(mine["refresh"]).status_code == 200
     ada.set_password("another one")
     ada.save()
-    assert caller.call("DELETE", SESSIONS, mine["access"]).status_code == 403
+    assert caller.call("DELETE", SESSIONS, mine["access"]).status_code == 401
 
 
 def test_a_machine_has_no_sessions(ada: User, caller: Caller) -> None:
@@ -263,6 +272,10 @@ def test_tests_of_a_project_may_put_somebody_in(ada: User) -> None:
     client = APIClient()
     client.force_authenticate(ada)
     assert listed(client.get("/ways/")) == []
+    over = RefreshToken.for_user(ada).access_token
+    TokenSession.objects.all().delete()
+    client.force_authenticate(ada, over)
+    assert client.get("/ways/").status_code == 401
 
 
 def test_simplejwt_s_own_authentication_will_do(
@@ -280,6 +293,19 @@ def test_simplejwt_s_own_authentication_will_do(
     assert one["current"] is False
     assert caller.call("DELETE", "/stock/", without).status_code == 204
     assert listed(caller.call("GET", "/stock/", without)) == []
+    answer = caller.call("GET", "/stock/", access)
+    assert answer.status_code == 401
+    challenge = 'Bearer realm="api", error="invalid_token"'
+    assert answer["WWW-Authenticate"] == challenge
+
+
+def test_whoever_took_the_token_makes_the_challenge(ada: User) -> None:
+    access = str(RefreshToken.for_user(ada).access_token)
+    TokenSession.objects.all().delete()
+    answer = Caller().call("GET", "/mixed/", access)
+    assert answer.status_code == 401
+    challenge = 'Bearer realm="api", error="invalid_token"'
+    assert answer["WWW-Authenticate"] == challenge
 
 
 def test_a_database_that_cannot_be_asked_is_for_later(
