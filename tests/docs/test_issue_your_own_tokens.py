@@ -1,6 +1,8 @@
 """The guides to tokens of one's own, followed to the letter."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +11,10 @@ from typing import Final
 import pytest
 from django.core.management import call_command
 
-from tests.docs.pages import blocks_of
+from tests.docs.pages import blocks_of, text_of
 
 ISSUE: Final = blocks_of("how-to/issue-your-own-tokens.md")
+TEXT: Final = text_of("how-to/issue-your-own-tokens.md")
 SESSIONS: Final = blocks_of("how-to/let-users-see-their-sessions.md")
 
 VIEWS: Final = """
@@ -167,6 +170,23 @@ def send(method, url, **options):
     ANSWERED.add(url)
     return Reply(200, {}, ANSWERS[url])
 """
+#: What Django itself wants, and a cache that processes share.
+DEPLOYED: Final = """
+from shop.settings import *
+
+DEBUG = False
+ALLOWED_HOSTS = ["shop.example"]
+SECRET_KEY = "6x-Vq0fE3c_only-this-test-has-it_9sLw2TzKpNy7RmBdGhJ4"
+SECURE_HSTS_SECONDS = 31536000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": "redis://cache.shop.example:6379/0",
+    },
+}
+"""
 #: What the page says that a session shows.
 FIELDS: Final = (
     *("id", "client_id", "created_at", "refreshed_at", "expires_at"),
@@ -208,11 +228,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.compliance("RFC 6749", "10.10")
-def test_whoever_follows_the_pages_issues_tokens(project: Path) -> None:
+def run(project: Path, *words: str) -> tuple[int, str]:
+    """Run Python there, and nothing of the settings of this test."""
     clean = {"PYTHONPATH", "DJANGO_SETTINGS_MODULE", "PYTEST_ADDOPTS"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, *words],
         cwd=project,
         env={name: value for name, value in os.environ.items() if name not in clean},
         capture_output=True,
@@ -220,5 +240,29 @@ def test_whoever_follows_the_pages_issues_tokens(project: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "9 passed" in done.stdout
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.compliance("RFC 6749", "10.10")
+def test_whoever_follows_the_pages_issues_tokens(project: Path) -> None:
+    status, said = run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert status == 0, said
+    assert "9 passed" in said
+
+
+@pytest.mark.compliance("RFC 6749", "4.3.2")
+def test_whoever_follows_the_page_is_not_told_of(project: Path) -> None:
+    (project / "shop/deployed.py").write_text(DEPLOYED, "utf-8")
+    # The page's own line, as it is deployed.
+    (line,) = re.findall(r"^\$ python (manage.py check .+)$", TEXT, re.MULTILINE)
+    check = [*shlex.split(line), "--fail-level", "WARNING", "--settings=shop.deployed"]
+    status, said = run(project, *check)
+    assert "System check identified no issues" in said, said
+    assert status == 0
+    # It is the limit of the page that the check is content with.
+    urls = ISSUE["urls"].replace("throttle_scope", "scope_of_nothing")
+    (project / "shop/urls.py").write_text(VIEWS + urls, "utf-8")
+    status, said = run(project, *check)
+    assert set(re.findall(r"drf_apikit\.[EW]\d+", said)) == {"drf_apikit.W049"}
+    assert "shop.urls.LoginView takes passwords" in said
+    assert status == 1

@@ -27,6 +27,8 @@ SHELL: Final = re.findall(r"^\$ (.+)$", text_of(PAGE), re.MULTILINE)
 MANAGE: Final = [
     shlex.split(line)[2:] for line in SHELL if line.startswith("python manage.py ")
 ]
+COMMANDS: Final = [words for words in MANAGE if words[0] == "apikit_keys"]
+CHECKS: Final = [words for words in MANAGE if words[0] == "check"]
 
 
 @pytest.fixture
@@ -57,14 +59,14 @@ def listed(*words: str) -> str:
 def test_the_commands_do_what_the_page_says(section: dict[str, Any]) -> None:
     assert section
     first = current_ring().signing_key().kid
-    assert [words[:2] for words in MANAGE] == [
+    assert [words[:2] for words in COMMANDS] == [
         ["apikit_keys", "rotate"],
         ["apikit_keys", "list"],
         ["apikit_keys", "rotate"],
         ["apikit_keys", "rotate"],
         ["apikit_keys", "retire"],
     ]
-    due, shown, by_hand, at_once, retire = MANAGE
+    due, shown, by_hand, at_once, retire = COMMANDS
     listed(*due)
     assert SigningKeyRecord.objects.count() == 1
     assert first in listed(*shown)
@@ -105,6 +107,27 @@ def test_keys_that_encrypt(
     assert len(apikit_settings.tokens.encryption_keys) == 2
     assert current_ring().signing_key().sign({})
     assert "PRIVATE" not in str(SigningKeyRecord.objects.values().get())
+
+
+def test_the_check_of_the_page_tells_of_keys_that_nobody_can_decrypt(
+    section: dict[str, Any], settings: Any
+) -> None:
+    assert section
+    assert current_ring().signing_key().sign({})
+    (words,) = CHECKS
+    said = "drf_apikit.E039"
+    command: Any = words[0]
+    out = io.StringIO()
+    options: Any = {"stdout": out, "stderr": out, "fail_level": "CRITICAL"}
+    call_command(command, *words[1:], **options)
+    assert said not in out.getvalue()
+    settings.SECRET_KEY = "a key that only this test has, of more than fifty octets"
+    call_command(
+        command, *[word for word in words[1:] if word == "--deploy"], **options
+    )
+    assert said not in out.getvalue()
+    call_command(command, *words[1:], **options)
+    assert said in out.getvalue()
 
 
 def test_keys_in_files(section: dict[str, Any], settings: Any, tmp_path: Path) -> None:
