@@ -49,6 +49,8 @@ class TokenSessionAdmin(_SessionAdmin):
         "successor",
         "origin",
         "origin_expires_at",
+        "created_epoch",
+        "refreshed_epoch",
     )
     readonly_fields = ("id", "live")
     show_full_result_count = False

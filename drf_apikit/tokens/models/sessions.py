@@ -65,6 +65,10 @@ class TokenSession(models.Model):
     created_at = models.DateTimeField(_("created at"))
     #: When the refresh token that is good was made.
     refreshed_at = models.DateTimeField(_("refreshed at"))
+    #: The same two in seconds since 1970, which no end of daylight saving time repeats:
+    #: whether a token comes again soon enough is judged by these.
+    created_epoch = models.FloatField()
+    refreshed_epoch = models.FloatField()
     #: When it is over: not used for too long, too old, or ended.
     expires_at = models.DateTimeField(_("expires at"), db_index=True)
     #: However often it is refreshed.

@@ -57,11 +57,16 @@ def end_all(
     return _end(others & Q(user_id=user.pk), reason, using or home())
 
 
-def end_as_read(session: TokenSession, reason: Ending, alias: str) -> bool:
-    """End a session for good if nobody has changed it since it was read."""
-    rows = TokenSession.objects.using(alias).filter(
-        pk=session.pk, token_digest=session.token_digest, ended_at=None
-    )
+def end_as_read(
+    session: TokenSession, reason: Ending, alias: str, *, even_if_changed: bool = False
+) -> bool:
+    """End a session for good if nobody has changed it since it was read.
+
+    `even_if_changed`: or if it is merely alive.
+    """
+    rows = TokenSession.objects.using(alias).filter(pk=session.pk, ended_at=None)
+    if not even_if_changed:
+        rows = rows.filter(token_digest=session.token_digest)
     if not unless_outdated(rows, **_ended(reason)):
         return False
     _tell(session, reason)

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from drf_apikit.database_clock import DatabaseNow
 from drf_apikit.tokens.clients import client_of_session
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions.ending import end_as_read
+from drf_apikit.tokens.sessions.epoch import DatabaseEpoch
 from drf_apikit.tokens.sessions.people import auth_digests, is_hidden, may_log_in
 from drf_apikit.tokens.sessions.refusals import Ending, RefreshRefusedError, Refusal
 from drf_apikit.tokens.sessions.texts import RefreshText
@@ -34,6 +35,10 @@ logger = logging.getLogger("drf_apikit.tokens")
 
 #: How often a row is read that others keep changing.
 TRIES: Final = 10
+#: Seconds by which clocks of database hosts, one of which takes over, may differ.
+_SKEW: Final = 5
+#: How often a session may have changed before it ends all the same.
+_CHANGES: Final = 3
 #: The refusals that a session does not outlive.
 _ENDINGS: Final = {
     Refusal.REUSED: Ending.REUSE,
@@ -59,16 +64,20 @@ class Read:
 
     session: TokenSession
     at: datetime
+    #: The same in seconds since 1970.
+    epoch: float
     alias: str
 
 
 def read(alias: str, **which: Any) -> Read | None:
     """Read a session; outside of any transaction, as it is now."""
     rows = TokenSession.objects.using(alias).select_related("user")
-    session = rows.annotate(read_at=DatabaseNow()).filter(**which).first()
+    rows = rows.annotate(read_at=DatabaseNow(), read_epoch=DatabaseEpoch())
+    session = rows.filter(**which).first()
     if session is None:
         return None
-    return Read(session, vars(session).pop("read_at"), alias)
+    own = vars(session)
+    return Read(session, own.pop("read_at"), own.pop("read_epoch"), alias)
 
 
 def standing(found: Read, given: RefreshText) -> Standing | None:
@@ -77,16 +86,16 @@ def standing(found: Read, given: RefreshText) -> Standing | None:
     if given.digest == session.token_digest:
         return Standing.CURRENT
     if given.digest == session.previous_digest and within_grace(
-        session.refreshed_at, found.at
+        session.refreshed_epoch, found.epoch
     ):
         return Standing.RECENT
     is_known = given.is_ours or given.digest == session.previous_digest
     return Standing.STALE if is_known else None
 
 
-def within_grace(first: datetime, at: datetime) -> bool:
+def within_grace(first: float, at: float) -> bool:
     """Tell whether somebody comes soon enough after the first one to do no harm."""
-    return at - first <= timedelta(seconds=apikit_settings.tokens.reuse_grace)
+    return -_SKEW <= at - first <= apikit_settings.tokens.reuse_grace
 
 
 def judged(found: Read, place: Standing) -> Refusal | None:
@@ -123,17 +132,22 @@ def user_with_same_password(session_id: str | None) -> Any:
     return user if found.session.auth_hash in auth_digests(user) else None
 
 
-def refuse(found: Read, refusal: Refusal) -> None:
+def refuse(found: Read, refusal: Refusal, changes: int) -> None:
     """Refuse a token, and end its session for good where that has to be.
 
-    Returns where the session has changed since it was read: judge it again.
+    Returns where the session has changed since it was read: judge it again. It has
+    done so as often as `changes` says: who refreshes without a pause does not keep a
+    session alive that way, since what is stale never becomes good.
 
     Raises:
         RefreshRefusedError: otherwise.
 
     """
     ending = _ENDINGS.get(refusal)
-    if ending is None or end_as_read(found.session, ending, found.alias):
+    at_once = ending is Ending.REUSE and changes >= _CHANGES
+    if ending is None or end_as_read(
+        found.session, ending, found.alias, even_if_changed=at_once
+    ):
         raise refused(refusal, found.session)
 
 

@@ -20,6 +20,7 @@ from drf_apikit.jose.errors import TokenError
 from drf_apikit.tokens.lifetimes import lifetimes
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import texts
+from drf_apikit.tokens.sessions.epoch import DatabaseEpoch
 from drf_apikit.tokens.sessions.judgement import (
     TRIES,
     Read,
@@ -30,6 +31,7 @@ from drf_apikit.tokens.sessions.judgement import (
     refused,
     within_grace,
 )
+from drf_apikit.tokens.sessions.keepable import refuse_unkept
 from drf_apikit.tokens.sessions.people import auth_digest, may_log_in
 from drf_apikit.tokens.sessions.refusals import Refusal
 from drf_apikit.tokens.sessions.rotation import repeated
@@ -37,7 +39,10 @@ from drf_apikit.tokens.sessions.transactions import home, own_transaction
 
 __all__ = ["LegacyToken", "exchange_legacy", "open_session"]
 
-_TIMES: Final = ["created_at", "refreshed_at", "expires_at", "ends_at"]
+_TIMES: Final = [
+    *("created_at", "created_epoch", "refreshed_at", "refreshed_epoch"),
+    *("expires_at", "ends_at"),
+]
 #: A token may be taken for a while after its `exp`, by clocks that differ.
 _LEEWAY: Final = timedelta(days=1)
 
@@ -65,6 +70,11 @@ def open_session(
     """Begin a session; give it and its first refresh token.
 
     It joins a transaction that has begun outside, and is taken back with it.
+
+    Raises:
+        ValueError: the client's name, a scope or a claim is nothing that all databases
+            can keep.
+
     """
     session = _session(user, client_id, scopes, claims, user_agent)
     return _saved(session, using or home())
@@ -98,7 +108,7 @@ def exchange_legacy(
     session = _session(user, client_id, scopes, claims, user_agent)
     session.origin = _origin(legacy.jti)
     session.origin_expires_at = _expiry(legacy.text)
-    for _ in range(TRIES):
+    for changes in range(TRIES):
         try:
             with own_transaction(alias):
                 return _prepared(_saved(session, alias, legacy.text), prepare)
@@ -107,7 +117,7 @@ def exchange_legacy(
             if found is None:
                 # It was something else, as that the user is no more.
                 raise
-            again = _again(found, legacy.text)
+            again = _again(found, legacy.text, changes)
         except OperationalError as error:
             if not is_outdated(error):
                 raise
@@ -118,15 +128,15 @@ def exchange_legacy(
 
 
 @sensitive_variables()
-def _again(found: Read, legacy_text: str) -> Opened | None:
+def _again(found: Read, legacy_text: str, changes: int) -> Opened | None:
     """Answer who is not the first; None if the session has changed meanwhile."""
-    is_soon = within_grace(found.session.created_at, found.at)
+    is_soon = within_grace(found.session.created_epoch, found.epoch)
     refusal = judged(found, Standing.RECENT if is_soon else Standing.STALE)
     again = None
     if refusal is Refusal.USED:
         again = repeated(found.session, legacy_text)
     if again is None:
-        refuse(found, refusal or Refusal.USED)
+        refuse(found, refusal or Refusal.USED, changes)
         return None
     return again.session, again.refresh_token
 
@@ -146,11 +156,13 @@ def _session(
     claims: Mapping[str, Any] | None,
     user_agent: str,
 ) -> TokenSession:
+    scope = " ".join(sorted(set(scopes)))
+    refuse_unkept(client_id, scope, claims)
     session = TokenSession(
         # By its key: a router may have read the user elsewhere.
         user_id=user.pk,
         client_id=client_id,
-        scopes=" ".join(sorted(set(scopes))),
+        scopes=scope,
         claims=dict(claims or {}),
         auth_hash=auth_digest(user),
         user_agent=_printable(user_agent),
@@ -166,6 +178,7 @@ def _saved(session: TokenSession, alias: str, predecessor: str | None = None) ->
     if predecessor is not None and apikit_settings.tokens.repeat_successor:
         session.successor = texts.seal(text, predecessor)
     session.created_at = session.refreshed_at = DatabaseNow()
+    session.created_epoch = session.refreshed_epoch = DatabaseEpoch()
     session.expires_at = DatabaseNow(lives.refresh)
     session.ends_at = DatabaseNow(lives.session)
     with transaction.atomic(using=alias):

@@ -18,7 +18,7 @@ def may_log_in(user: Any) -> bool:
     given = getattr(settings, "SIMPLE_JWT", None)
     rule = given.get("USER_AUTHENTICATION_RULE") if isinstance(given, Mapping) else None
     if rule is None:
-        return bool(user.is_active)
+        return bool(getattr(user, "is_active", True))
     return bool((load(rule) if isinstance(rule, str) else rule)(user))
 
 
@@ -40,8 +40,8 @@ def auth_digests(user: Any) -> list[str]:
     """
     if not hasattr(user, "get_session_auth_hash"):
         return [_digest("")]
-    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
-    return [_digest(one) for one in hashes]
+    earlier = getattr(user, "get_session_auth_fallback_hash", tuple)
+    return [_digest(one) for one in (user.get_session_auth_hash(), *earlier())]
 
 
 def _digest(text: str) -> str:

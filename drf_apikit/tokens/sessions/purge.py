@@ -10,13 +10,19 @@ from drf_apikit.counters import count
 from drf_apikit.database_clock import DatabaseNow
 from drf_apikit.purging import Expiry
 from drf_apikit.tokens.models import TokenSession
+from drf_apikit.tokens.sessions.refusals import Ending
 
-__all__ = ["OVER", "SESSIONS"]
+__all__ = ["KEPT", "OVER", "SESSIONS"]
 
+#: Seconds for which it is kept that a session has ended since somebody had a copy of a
+#: refresh token: its user asks why, and it is what shows a theft. 30 days.
+KEPT: Final = 30 * 24 * 3600
 #: Of sessions that nobody misses. One that began with a token of simplejwt is what
 #: keeps that token from beginning another one, and stays as long as it would be good.
-OVER: Final = Q(expires_at__lte=DatabaseNow()) & (
-    Q(origin=None) | Q(origin_expires_at__lte=DatabaseNow())
+OVER: Final = (
+    Q(expires_at__lte=DatabaseNow())
+    & (Q(origin=None) | Q(origin_expires_at__lte=DatabaseNow()))
+    & (~Q(end_reason=Ending.REUSE.value) | Q(expires_at__lte=DatabaseNow(-KEPT)))
 )
 #: Keys of a statement: databases bound its parameters.
 _STATEMENT: Final = 500

@@ -10,6 +10,7 @@ from drf_apikit.database_clock import DatabaseNow
 from drf_apikit.tokens.lifetimes import lifetimes
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import texts
+from drf_apikit.tokens.sessions.epoch import DatabaseEpoch
 from drf_apikit.tokens.sessions.judgement import (
     TRIES,
     Read,
@@ -56,7 +57,7 @@ def rotate(text: str) -> Rotated:
     given = texts.read_text(text)
     if given is None:
         raise refused(Refusal.UNKNOWN)
-    for _ in range(TRIES):
+    for changes in range(TRIES):
         found = read(alias, pk=given.session_id)
         place = None if found is None else standing(found, given)
         if found is None or place is None:
@@ -65,7 +66,7 @@ def rotate(text: str) -> Rotated:
             # It came in time: others were quicker while this one waited for them.
             place = Standing.RECENT
         was_current = was_current or place is Standing.CURRENT
-        done = _done(found, place, text)
+        done = _done(found, place, text, changes)
         if done is not None:
             return done
     raise refused(Refusal.USED)
@@ -100,14 +101,14 @@ def repeated(session: TokenSession, predecessor: str) -> Rotated | None:
 
 
 @sensitive_variables()
-def _done(found: Read, place: Standing, text: str) -> Rotated | None:
+def _done(found: Read, place: Standing, text: str, changes: int) -> Rotated | None:
     """Do what is to be done; None if the row has changed since it was read."""
     refusal = judged(found, place)
     if refusal is None:
         return _taken_on(found, text)
     again = repeated(found.session, text) if refusal is Refusal.USED else None
     if again is None:
-        refuse(found, refusal)
+        refuse(found, refusal, changes)
     return again
 
 
@@ -121,13 +122,14 @@ def _taken_on(found: Read, text: str) -> Rotated | None:
     session.auth_hash = auth_digest(session.user)
     idle = timedelta(seconds=lifetimes(session.client_id).refresh)
     session.expires_at = min(found.at + idle, session.ends_at)
-    session.refreshed_at = found.at
+    session.refreshed_at, session.refreshed_epoch = found.at, found.epoch
     names = ("token_digest", "previous_digest", "successor", "auth_hash", "expires_at")
     rows = TokenSession.objects.using(found.alias).filter(
         pk=session.pk, token_digest=digest, ended_at=None
     )
     values = {name: getattr(session, name) for name in names}
     # Whoever waits here for others must not look late to those who come next.
-    if not unless_outdated(rows, refreshed_at=DatabaseNow(), **values):
+    now = {"refreshed_at": DatabaseNow(), "refreshed_epoch": DatabaseEpoch()}
+    if not unless_outdated(rows, **now, **values):
         return None
     return Rotated(session, successor)

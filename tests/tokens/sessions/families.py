@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _TIMES: Final = ("created_at", "refreshed_at", "expires_at", "ends_at")
+_EPOCHS: Final = ("created_epoch", "refreshed_epoch")
 
 #: Ways to connect, beside those that are usual.
 STRICTER: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
@@ -86,7 +87,8 @@ def age(session: TokenSession, seconds: float) -> None:
     """Let time pass for a session."""
     past = timedelta(seconds=seconds)
     changed = {name: F(name) - past for name in _TIMES}
-    TokenSession.objects.filter(pk=session.pk).update(**changed)
+    counted = {name: F(name) - seconds for name in _EPOCHS}
+    TokenSession.objects.filter(pk=session.pk).update(**changed, **counted)
 
 
 @contextmanager

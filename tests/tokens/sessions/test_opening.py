@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jwt
 import pytest
@@ -87,14 +88,53 @@ def test_the_least_that_can_be_said_of_a_login() -> None:
 
 
 @everywhere
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"client_id": "x" * 101}, "100 characters"),
+        ({"client_id": "x\0"}, "client_id"),
+        ({"scopes": ["read", "\udc80"]}, "scopes"),
+        ({"claims": {"a": "b\0"}}, "'a'"),
+        ({"claims": {"a": [{"b": "\\\0"}]}}, "'a'"),
+        ({"claims": {"a\0": 1}}, "a.x00"),
+        ({"claims": {"\ud800": 1}}, "ud800"),
+        ({"claims": {"a": 1, "b": ["\ud800"]}}, "'b'"),
+        ({"claims": {"a": float("nan")}}, "'a'"),
+    ],
+    ids=str,
+)
+def test_what_not_all_databases_can_keep(given: Any, named: str) -> None:
+    user = made()
+    with pytest.raises(ValueError, match=named):
+        begin(user, **given)
+    assert begin(user)[0].user == user
+
+
+@everywhere
+def test_what_all_databases_can_keep() -> None:
+    claims = {
+        "a": "\\u0000 \\\\u0000 \U0001f600 \n",
+        "b": [None, 1.5, {"\u00fc": True}],
+    }
+    session, _ = begin(client_id="x" * 100, claims=claims)
+    assert stored(session).claims == claims
+
+
+@everywhere
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 def test_times_without_zones(zone: str, settings: Settings) -> None:
+    """They are those of the wall, as all others of such a project."""
     settings.USE_TZ, settings.TIME_ZONE = False, zone
-    text = exchange(legacy(exp=int(time.time()) + 3600))[1]
+    now = int(time.time())
+    text = exchange(legacy(exp=now + 3600))[1]
     row = TokenSession.objects.get()
-    assert row.origin_expires_at is not None
-    assert row.origin_expires_at - row.created_at > timedelta(hours=24, minutes=59)
-    assert row.origin_expires_at - row.created_at < timedelta(hours=25, minutes=1)
+
+    def on_the_wall(hours: int) -> datetime:
+        at = datetime.fromtimestamp(now, UTC) + timedelta(hours=hours)
+        return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+    assert row.origin_expires_at == on_the_wall(25)
+    assert abs(row.created_at - on_the_wall(0)) < timedelta(minutes=1)
     assert came_to(text) == "rotated"
 
 
@@ -113,6 +153,15 @@ def test_a_token_of_simplejwt_is_exchanged_once(heard: list[Any]) -> None:
     assert stored(session).end_reason == "reuse"
     assert TokenSession.objects.count() == 1
     assert [name for name, *_ in heard] == ["reused", "ended"]
+
+
+@everywhere
+def test_no_refresh_lengthens_its_grace() -> None:
+    """It counts from the exchange, and not from what its session has done since."""
+    session, refresh = exchange("text")
+    age(session, 11)
+    assert came_to(refresh) == "rotated"
+    assert exchanged("text") == "reused"
 
 
 @everywhere

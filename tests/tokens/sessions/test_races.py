@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import (
@@ -14,10 +15,12 @@ from drf_apikit.tokens.sessions import (
     RefreshRefusedError,
     end_all,
     exchange_legacy,
+    opening,
     rotate,
     rotation,
     transactions,
 )
+from drf_apikit.tokens.sessions.ending import end_as_read
 from tests.databases import in_threads
 from tests.tokens.sessions.families import (
     STRICTER,
@@ -179,6 +182,67 @@ def test_who_waits_longer_than_the_grace_has_done_no_harm(
     assert stored(session).ended_at is None
 
 
+def never_resting(monkeypatch: pytest.MonkeyPatch, place: Any, good: str) -> list[str]:
+    """Have somebody refresh whenever a session has been read; give the tokens."""
+    look, chain, inside = place.read, [good], [False]
+
+    def late(alias: str, **which: Any) -> Any:
+        found = look(alias, **which)
+        if not inside[0]:
+            inside[0] = True
+            with suppress(RefreshRefusedError):
+                chain.append(rotate(chain[-1]).refresh_token)
+            inside[0] = False
+        return found
+
+    monkeypatch.setattr(place, "read", late)
+    return chain
+
+
+@everywhere
+@pytest.mark.compliance("RFC 9700", "4.14.2")
+def test_who_refreshes_without_a_pause_does_not_outlive_reuse(
+    monkeypatch: pytest.MonkeyPatch, heard: list[Any]
+) -> None:
+    session, text = begin()
+    stolen = rotate(text).refresh_token
+    age(session, 1000)
+    chain = never_resting(monkeypatch, rotation, stolen)
+    assert came_to(text) == "reused"
+    monkeypatch.undo()
+    assert heard == [("reused", session.pk, "reuse"), ("ended", session.pk, "reuse")]
+    assert came_to(chain[-1]) == "ended"
+
+
+def test_nor_does_he_outlive_reuse_of_a_token_of_simplejwt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exchange() -> str:
+        token = LegacyToken("text", "jti")
+        return exchange_legacy(user, token, client_id="first-party", scopes=[])[1]
+
+    user = made()
+    stolen = exchange()
+    age(TokenSession.objects.get(), 1000)
+    chain = never_resting(monkeypatch, opening, stolen)
+    with pytest.raises(RefreshRefusedError, match="reused"):
+        exchange()
+    monkeypatch.undo()
+    assert came_to(chain[-1]) == "ended"
+
+
+@everywhere
+def test_who_was_judged_by_an_older_row_ends_nothing_at_first() -> None:
+    """It may be another one who is right about what the row has become."""
+    session, text = begin()
+    as_read = stored(session)
+    rotate(text)
+    assert not end_as_read(as_read, Ending.REUSE, DEFAULT_DB_ALIAS)
+    assert stored(session).ended_at is None
+    assert end_as_read(as_read, Ending.REUSE, DEFAULT_DB_ALIAS, even_if_changed=True)
+    assert stored(session).ended_at is not None
+
+
 @everywhere
 def test_a_session_that_ends_meanwhile_does_not_go_on(
     monkeypatch: pytest.MonkeyPatch,
@@ -217,7 +281,7 @@ def test_a_database_that_is_held_too_long_is_told() -> None:
         return "told"
 
     with connected(timeout=0.01), transaction.atomic():
-        TokenSession.objects.update(client_id="held")
+        TokenSession.objects.update(user_agent="held")
         assert in_threads(impatient) == ["told"]
     assert connection.connection is None
     assert came_to(text) == "rotated", session

@@ -1,5 +1,6 @@
 """What comes of a refresh token, by what it is to its session and by the time."""
 
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from pytest_django import Settings
 
 from drf_apikit.signals import refresh_token_reused, token_session_ended
@@ -77,6 +78,47 @@ def test_the_grace(
     session, text = begin()
     rotate(text)
     age(session, seconds)
+    assert came_to(text) == came
+
+
+@everywhere
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+@pytest.mark.parametrize(
+    ("hours", "seconds", "came"), [(-1, 600, "reused"), (1, 0, "used")]
+)
+def test_the_grace_while_clocks_are_put_back_or_forward(
+    hours: int, seconds: int, came: str, zone: str, settings: Settings
+) -> None:
+    """Local times, as databases keep them without `USE_TZ`, say nothing of an age."""
+    settings.USE_TZ, settings.TIME_ZONE = False, zone
+    session, text = begin()
+    rotate(text)
+    age(session, seconds)
+    shifted = F("refreshed_at") - timedelta(hours=hours)
+    TokenSession.objects.filter(pk=session.pk).update(refreshed_at=shifted)
+    assert came_to(text) == came
+
+
+@everywhere
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_seconds_are_counted_alike_in_any_zone(zone: str, settings: Settings) -> None:
+    settings.USE_TZ, settings.TIME_ZONE = False, zone
+    before = time.time()
+    session, text = begin()
+    given = rotate(text).session
+    row = stored(session)
+    assert row.created_epoch == session.created_epoch == session.refreshed_epoch
+    assert before - 5 < row.created_epoch <= row.refreshed_epoch < time.time() + 5
+    assert 0 <= row.refreshed_epoch - given.refreshed_epoch < 5
+
+
+@everywhere
+@pytest.mark.parametrize(("seconds", "came"), [(3, "used"), (3000, "reused")])
+def test_a_clock_that_is_put_back(seconds: int, came: str) -> None:
+    """Another host may have become the database; none is that far behind."""
+    session, text = begin()
+    rotate(text)
+    age(session, -seconds)
     assert came_to(text) == came
 
 
@@ -391,4 +433,4 @@ def test_a_session_that_has_ended_is_refused() -> None:
     session, text = begin()
     assert end_session(session.pk, Ending.LOGOUT)
     assert came_to(text) == found(text) == "ended"
-    assert str(session) == f"app {session.pk}"
+    assert str(session) == f"first-party {session.pk}"

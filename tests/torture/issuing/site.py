@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import django.core.wsgi
@@ -62,7 +62,7 @@ class Sessions(Open):
         """Make its last refresh so many seconds older; tell whether it goes on."""
         given: Any = request.data
         rows = TokenSession.objects.filter(pk=given["sid"])
-        rows.update(refreshed_at=F("refreshed_at") - timedelta(seconds=given["age"]))
+        rows.update(refreshed_epoch=F("refreshed_epoch") - given["age"])
         return Response({"alive": rows.filter(ended_at=None).exists()})
 
 
