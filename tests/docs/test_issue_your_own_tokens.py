@@ -180,6 +180,7 @@ SECRET_KEY = "6x-Vq0fE3c_only-this-test-has-it_9sLw2TzKpNy7RmBdGhJ4"
 SECURE_HSTS_SECONDS = 31536000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
