@@ -4,12 +4,14 @@ What an app has to get right, in any language:
 
 - it renews the access token before it ends, so that no call is refused;
 - one renewal at a time: all others wait for it, and go on with what it got;
-- an answer that was lost is asked for again, with the same refresh token, and soon:
-  the ledger repeats its answer for `REUSE_GRACE` seconds, and takes a used token that
-  comes later for a stolen one;
+- an answer that was lost, or is cut or unreadable, is asked for again, with the same
+  refresh token, and soon: the ledger repeats its answer for `REUSE_GRACE` seconds, and
+  takes a used token that comes later for a stolen one;
+- whoever is told to come later does so;
 - a refresh token that is refused is the end: the person logs in again.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -26,12 +28,15 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
 SHARE: Final = 0.8
 #: Seconds, for a call.
 TIMEOUT: Final = 30.0
-#: All attempts at a renewal, and the pauses between them, are over within the grace.
-RENEWAL_TIMEOUT: Final = 2.5
-PAUSE: Final = 0.5
+#: A renewal is over within the grace: no attempt begins that may end after that.
+RENEWAL: Final = 9.0
 ATTEMPTS: Final = 3
-#: Nothing was done, and Retry-After says when to ask again.
-NOT_NOW: Final = frozenset({429, 502, 503, 504})
+ATTEMPT: Final = 2.5
+PAUSE: Final = 0.5
+#: Of these the ledger has done nothing, and Retry-After says when to ask again.
+NOT_NOW: Final = frozenset({429, 503})
+#: A proxy has not heard of the answer.
+LOST: Final = frozenset({502, 504})
 
 
 class SessionOverError(Exception):
@@ -94,7 +99,7 @@ class Session:
         }
         answer = self._post("", body)
         answer.raise_for_status()
-        tokens = _tokens(answer, asked)
+        tokens = _tokens(answer.content, asked)
         with self._renewing:
             self._tokens = tokens
 
@@ -141,32 +146,51 @@ class Session:
 
     def _ask_again(self, refresh: str) -> Tokens:
         """Renew, again where the answer was lost: the token is the same one then."""
-        for attempt in range(1, ATTEMPTS + 1):
-            asked, is_last = self._clock(), attempt == ATTEMPTS
+        latest, attempts = self._clock() + RENEWAL - ATTEMPT, ATTEMPTS
+        while True:
+            attempts -= 1
             try:
-                answer = self._post(
-                    "refresh/", {"refresh": refresh}, timeout=RENEWAL_TIMEOUT
-                )
-            except (requests.ConnectionError, requests.Timeout):
-                if is_last:
+                return self._attempt(refresh)
+            except requests.RequestException as error:
+                pause = _pause(error)
+                if pause is None or not attempts or self._clock() + pause > latest:
                     raise
-                time.sleep(PAUSE)
-                continue
-            if answer.status_code not in NOT_NOW or is_last:
-                break
-            time.sleep(PAUSE)
+                time.sleep(pause)
+                # The phone may have slept for longer.
+                if self._clock() > latest:
+                    raise
+
+    def _attempt(self, refresh: str) -> Tokens:
+        asked = self._clock()
+        with self._post(
+            "refresh/", {"refresh": refresh}, timeout=ATTEMPT, stream=True
+        ) as answer:
+            body = self._read(answer, asked + ATTEMPT)
         # 409: another copy of this app has used it, and what it got is not here. To
         # ask once more would do harm.
         if answer.status_code in {requests.codes.unauthorized, requests.codes.conflict}:
-            raise SessionOverError(f"The refresh token is no good: {answer.text}")
+            raise SessionOverError(f"The refresh token is no good: {body!r}")
         answer.raise_for_status()
-        return _tokens(answer, asked)
+        return _tokens(body, asked)
+
+    def _read(self, answer: requests.Response, deadline: float) -> bytes:
+        """Read the body; a timeout is for each wait, and there may be many."""
+        body = bytearray()
+        # One by one: to wait for more may take any time.
+        for octet in answer.iter_content(1):
+            body += octet
+            if self._clock() > deadline:
+                raise requests.Timeout("The answer comes too slowly.")
+        return bytes(body)
 
     def _post(
-        self, endpoint: str, body: dict[str, str], timeout: float = TIMEOUT
+        self, endpoint: str, body: dict[str, str], **options: Any
     ) -> requests.Response:
         path = f"/api/token/{endpoint}"
-        return self._send("POST", path, json=body, timeout=timeout)
+        # What is packed comes in pieces, and is read as a whole.
+        headers = {"Accept-Encoding": "identity"}
+        options = {"timeout": TIMEOUT, "headers": headers, **options}
+        return self._send("POST", path, json=body, **options)
 
     def _call(
         self, method: str, path: str, tokens: Tokens, options: dict[str, Any]
@@ -183,9 +207,20 @@ class Session:
         return self.http.request(method, url, allow_redirects=False, **options)
 
 
-def _tokens(answer: requests.Response, asked: float) -> Tokens:
+def _pause(error: requests.RequestException) -> float | None:
+    """Say after how many seconds to ask again, if at all."""
+    if not isinstance(error, requests.HTTPError) or error.response is None:
+        return PAUSE
+    status = error.response.status_code
+    if status in NOT_NOW:
+        after = error.response.headers.get("Retry-After", "")
+        return float(after) if after.isdecimal() else PAUSE
+    return PAUSE if status in LOST else None
+
+
+def _tokens(content: bytes, asked: float) -> Tokens:
     try:
-        body = answer.json()
+        body = json.loads(content)
         life = SHARE * float(body["expires_in"])
         return Tokens(str(body["access"]), str(body["refresh"]), asked + life)
     except (ValueError, TypeError, KeyError) as error:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any, Final
@@ -9,17 +11,33 @@ from typing import Any, Final
 import pytest
 import requests
 from requests.adapters import BaseAdapter
+from urllib3.exceptions import ProtocolError
 
 from mobile import session
 from mobile.session import Session, SessionOverError
 
 LIFE: Final = 300
+PAUSE: Final = session.PAUSE
 TOKEN: Final = "/api/token/"
 REFRESH: Final = "/api/token/refresh/"
 LOGOUT: Final = "/api/token/blacklist/"
 ACCOUNTS: Final = "/api/accounts/"
 
-Answer = tuple[int, object] | Exception
+Answer = tuple[Any, ...] | Exception
+
+
+class Broken(io.BytesIO):
+    """A body that ends too early, or comes octet by octet."""
+
+    def __init__(self, after_each: Callable[[], None]) -> None:
+        super().__init__(b'{"access": "a')
+        self._after_each = after_each
+
+    def stream(self, size: int, **_options: Any) -> Iterator[bytes]:
+        while octets := self.read(size):
+            yield octets
+            self._after_each()
+        raise ProtocolError("Connection broken: IncompleteRead")
 
 
 class Ledger(BaseAdapter):
@@ -43,7 +61,10 @@ class Ledger(BaseAdapter):
             raise found
         response = requests.Response()
         response.status_code, response.url = found[0], str(request.url)
-        response.raw = io.BytesIO(json.dumps(found[1]).encode())
+        response.headers.update(dict(found[2:]))
+        body = found[1]
+        is_broken = isinstance(body, Broken)
+        response.raw = body if is_broken else io.BytesIO(json.dumps(body).encode())
         return response
 
     def close(self) -> None:
@@ -134,17 +155,19 @@ def test_a_token_that_is_refused_is_renewed_once(
         requests.Timeout("late"),
         (503, {}),
         (502, "a proxy"),
+        (200, "a login page"),
+        (200, Broken(lambda: None)),
     ],
-    ids=["lost", "late", "unavailable", "gateway"],
+    ids=["lost", "late", "unavailable", "gateway", "unreadable", "cut"],
 )
 def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_token(
     phone: Session, ledger: Ledger, clock: Clock, fault: Answer
 ) -> None:
-    ledger.answers[REFRESH] = [fault, fault]
+    ledger.answers[REFRESH] = [fault]
     clock.now += LIFE
     assert phone.request("GET", ACCOUNTS).ok
     sent = (REFRESH, {"refresh": "refresh-1"})
-    assert ledger.asked[1:4] == [sent] * 3
+    assert ledger.asked[1:3] == [sent] * 2
     assert phone.tokens.refresh == "refresh-2"
 
 
@@ -168,6 +191,70 @@ def test_a_ledger_that_is_down_ends_no_session(
     with pytest.raises(raised):
         phone.request("GET", ACCOUNTS)
     assert phone.request("GET", ACCOUNTS).ok
+
+
+def test_a_body_that_trickles_is_not_waited_for(
+    phone: Session, ledger: Ledger, clock: Clock
+) -> None:
+    def pass_by() -> None:
+        clock.now += 1
+
+    ledger.answers[REFRESH] = [(200, Broken(pass_by)) for _ in range(session.ATTEMPTS)]
+    clock.now += LIFE
+    begun = clock.now
+    with pytest.raises(requests.Timeout):
+        phone.request("GET", ACCOUNTS)
+    assert clock.now - begun <= session.RENEWAL
+    assert ledger.paths().count(REFRESH) > 1
+
+
+def test_no_attempt_begins_that_may_end_after_the_grace(
+    phone: Session, ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pass_by(seconds: float) -> None:
+        clock.now += seconds + 7
+
+    monkeypatch.setattr(time, "sleep", pass_by)
+    ledger.answers[REFRESH] = [requests.Timeout("late")] * session.ATTEMPTS
+    clock.now += LIFE
+    with pytest.raises(requests.Timeout):
+        phone.request("GET", ACCOUNTS)
+    assert ledger.paths().count(REFRESH) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "pauses"),
+    [
+        (503, "3", [3]),
+        (429, "2", [2]),
+        (503, "0", [0]),
+        (503, "60", None),
+        (503, "Wed, 21 Oct 2026 07:28:00 GMT", [session.PAUSE]),
+        (502, "3", [session.PAUSE]),
+    ],
+)
+def test_who_is_told_to_come_later_does_so(
+    phone: Session,
+    ledger: Ledger,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    after: str,
+    pauses: list[float] | None,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(session, "PAUSE", PAUSE)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    ledger.answers[REFRESH] = [(status, {}, ("Retry-After", after))]
+    clock.now += LIFE
+    if pauses is None:
+        # That is too long to wait for: whoever calls decides.
+        with pytest.raises(requests.HTTPError):
+            phone.request("GET", ACCOUNTS)
+        assert slept == []
+    else:
+        assert phone.request("GET", ACCOUNTS).ok
+        assert slept == pauses
 
 
 @pytest.mark.parametrize("status", [401, 409])
