@@ -20,7 +20,6 @@ from drf_apikit.tokens.keyring.given import GivenKeys
 from drf_apikit.tokens.keyring.looks import GLANCE, LOOK
 from drf_apikit.tokens.keyring.material import KeyMaterialError
 from drf_apikit.tokens.keyring.reports import Faults, announce
-from drf_apikit.tokens.keyring.snapshots import at_commit, can_commit, has_changes
 from drf_apikit.tokens.keyring.stored import Change, KeyRingError, StoredKeys
 from drf_apikit.tokens.keyring.timeline import Key, Phase, RingKey, entries, phase_at
 
@@ -30,9 +29,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that a request waits for what another one does.
 _PATIENCE: Final = 5.0
-_NO_COMMIT: Final = (
-    "Nobody commits: change the keys with AUTOCOMMIT, or within atomic()."
-)
 
 T = TypeVar("T")
 
@@ -54,6 +50,7 @@ class SigningRing:
         self._source = self._stored or GivenKeys(settings)
         self._held: looks.Held | None = None
         self._failed_at = self._cared_at = -math.inf
+        self._is_unsure = False
         self._faults, self._looks = Faults(), looks.Allowance()
         self.begin_anew()
 
@@ -160,8 +157,6 @@ class SigningRing:
 
     def _phase(self) -> Phase:
         now, held = self._clock(), self._held
-        if self._is_apart():
-            return phase_at(self._asked(self._source.read), now)
         if held is None or not held.since <= now < held.look_at:
             held = self._look(now, held)
         if held.phase.since <= now < held.phase.until:
@@ -214,8 +209,10 @@ class SigningRing:
             # The same object for as long as nothing changes: others compare it.
             is_same = known is not None and known.keys == keys
             phase = known.phase if known and is_same else phase_at(keys, now)
+            if self._is_unsure:
+                self._is_unsure = connections[rows.alias()].in_atomic_block
             pause = GLANCE if looks.lacking(keys, now) else LOOK
-            held = looks.Held(keys, phase, now, now + pause)
+            held = looks.Held(keys, phase, now, now + (0 if self._is_unsure else pause))
         self._held = held
         return held
 
@@ -263,25 +260,19 @@ class SigningRing:
             logger.warning("The schedule of the signing keys has to wait: %s", error)
 
     def _changed(self, change: Callable[[], Change]) -> Change:
-        """Make a change, and look at what has come of it, once it holds."""
-        alias = rows.alias()
-        if not self._asked(lambda: can_commit(alias)):
-            raise KeyRingError(_NO_COMMIT)
+        """Make a change, and look at what has come of it."""
         made = self._asked(change)
-        at_commit(lambda: self._committed(made), alias)
-        if not self._is_apart():
-            with self._looking:
-                self._read(self._clock(), self._held)
+        alias = rows.alias()
+        # What is rolled back later was never there.
+        self._is_unsure = self._is_unsure or connections[alias].in_atomic_block
+        transaction.on_commit(lambda: self._committed(made), using=alias)
+        with self._looking:
+            self._read(self._clock(), self._held)
         return made
 
     def _committed(self, change: Change) -> None:
-        with self._looking:
-            self._held = self._held and replace(self._held, look_at=-math.inf)
+        self._held = self._held and replace(self._held, look_at=-math.inf)
         announce(change)
-
-    def _is_apart(self) -> bool:
-        """Tell a thread whose transaction has changed the keys: it alone has those."""
-        return self._stored is not None and has_changes(rows.alias())
 
     def _signer(self, active: Key) -> SigningKey:
         try:
@@ -295,10 +286,6 @@ class SigningRing:
         try:
             return ask()
         except Error as error:
-            if rows.is_not_migrated(error):
-                told = f"The keys have no table; run manage.py migrate: {error}"
-                self._faults.tell([told])
-                raise self._unavailable(told, LOOK) from error
             if not (is_outage(error) or is_contention(error)):
                 raise
             reason = f"the database cannot be asked: {error}"
