@@ -26,11 +26,12 @@ from drf_apikit.tokens.sessions import (
     find_session,
     may_log_in,
     rotate,
+    was_exchanged,
 )
 from drf_apikit.tokens.simplejwt_settings import simple_jwt
 from drf_apikit.tokens.tokens import RefreshToken
 
-__all__ = ["Pair", "log_out", "renew"]
+__all__ = ["Pair", "is_good_legacy", "log_out", "renew"]
 
 #: What simplejwt, PyJWT and databases make of a token that nobody has signed, or that
 #: names nobody.
@@ -123,6 +124,17 @@ def log_out(text: str) -> None:
             raise
         session = error.session
     end_session(session.id, Ending.LOGOUT)
+
+
+def is_good_legacy(text: str) -> bool:
+    """Tell whether it would be exchanged, and do nothing to it."""
+    if not _is_legacy(text):
+        return False
+    try:
+        token, _ = _judged(text)
+    except RefreshRefusedError:
+        return False
+    return not was_exchanged(token[simple_jwt("JTI_CLAIM")])
 
 
 def _is_legacy(text: str) -> bool:

@@ -19,7 +19,7 @@ from drf_apikit.exceptions import InvalidToken
 from drf_apikit.jose.compact import MAX_SIZE
 from drf_apikit.tokens.clients import TokenClient, find_client, usual_client
 from drf_apikit.tokens.models import TokenSession
-from drf_apikit.tokens.renewal import Pair, log_out, renew
+from drf_apikit.tokens.renewal import Pair, is_good_legacy, log_out, renew
 from drf_apikit.tokens.sessions import find_session
 from drf_apikit.tokens.simplejwt_settings import simple_jwt
 from drf_apikit.tokens.tokens import AccessToken, RefreshToken
@@ -47,11 +47,9 @@ class _AnswerSerializer(serializers.Serializer[Any]):
 
 
 class TokenObtainPairSerializer(TokenObtainSerializer, _AnswerSerializer):
-    """A name and a password for a pair of tokens.
+    """A name and a password for a pair of tokens."""
 
-    A project's `get_token` sets claims on what it gets from ours.
-    """
-
+    # What a project's `get_token` sets claims on.
     token_class: Any = RefreshToken
     refresh = serializers.CharField(read_only=True)
 
@@ -122,7 +120,9 @@ class TokenRefreshSerializer(_AnswerSerializer):
 
     token_class: Any = RefreshToken
     refresh = serializers.CharField(max_length=MAX_SIZE)
-    scope = serializers.CharField(read_only=True, required=False)
+    scope = serializers.CharField(read_only=True)
+    #: For the OpenAPI document: what an answer may leave out.
+    left_out = ("scope",)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Use it up."""
@@ -155,14 +155,17 @@ class TokenVerifySerializer(serializers.Serializer[Any]):
         try:
             AccessToken(text)
         except TokenError:
-            raise InvalidToken from None
+            if not is_good_legacy(text):
+                raise InvalidToken from None
         return {}
 
 
 class SessionSerializer(serializers.ModelSerializer[TokenSession]):
     """One session, as its own user sees it."""
 
-    current = serializers.SerializerMethodField()
+    current = serializers.SerializerMethodField(
+        help_text=_("Whether it is the session that asks.")
+    )
 
     class Meta:
         model = TokenSession

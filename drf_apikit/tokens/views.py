@@ -1,7 +1,7 @@
 """Views that give out, renew and end tokens: simplejwt's names, our answers."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -50,6 +50,10 @@ __all__ = [
     "TokenRefreshView",
     "TokenVerifyView",
 ]
+
+
+#: Sessions in one answer.
+_MOST: Final = 200
 
 
 class _Answering:
@@ -131,6 +135,7 @@ class TokenObtainPairView(_TokenView):
     possible_problems: ClassVar[Sequence[ProblemType]] = (
         problem_types.VALIDATION_ERROR,
         problem_types.INVALID_CREDENTIALS,
+        problem_types.TOKEN_TOO_LARGE,
         problem_types.TOKENS_UNAVAILABLE,
     )
     _setting = "TOKEN_OBTAIN_SERIALIZER"
@@ -144,6 +149,7 @@ class TokenRefreshView(_TokenView):
         problem_types.VALIDATION_ERROR,
         problem_types.REFRESH_TOKEN_REFUSED,
         problem_types.REFRESH_TOKEN_USED,
+        problem_types.TOKEN_TOO_LARGE,
         problem_types.TOKENS_UNAVAILABLE,
     )
     _setting = "TOKEN_REFRESH_SERIALIZER"
@@ -184,6 +190,8 @@ class SessionViewSet(_Answering, ListModelMixin, GenericViewSet[TokenSession]):
     permission_classes = (IsAuthenticated, IsFirstParty)
     serializer_class = serializers.SessionSerializer
     filter_backends = ()
+    #: Nobody has so many that there have to be pages: a plain list in any project.
+    pagination_class = None
     #: Of these is what the OpenAPI document says of paths.
     queryset = TokenSession.objects.none()
 
@@ -201,6 +209,10 @@ class SessionViewSet(_Answering, ListModelMixin, GenericViewSet[TokenSession]):
     def get_queryset(self) -> Any:
         """Give the live sessions of the user, whoever was here last first."""
         return live_sessions(self.request.user)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Leave out what is too much for one answer."""
+        return super().filter_queryset(queryset)[:_MOST]
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Say which of them asks."""

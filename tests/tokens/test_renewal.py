@@ -129,6 +129,20 @@ def test_what_simplejwt_would_refuse_is_refused(
     assert not TokenSession.objects.exists()
 
 
+def test_a_look_at_a_token_uses_nothing_up(
+    ada: User, caller: Caller, settings: "Settings"
+) -> None:
+    text = legacy(ada)
+    for _ in range(2):
+        assert caller.post("verify/", {"token": text}).status_code == 200
+    assert caller.post("verify/", {"token": legacy(ada, exp=1)}).status_code == 401
+    assert not TokenSession.objects.exists()
+    assert caller.refresh(text).status_code == 200
+    assert caller.post("verify/", {"token": text}).status_code == 401
+    settings.DRF_APIKIT = SETTINGS
+    assert caller.post("verify/", {"token": legacy(ada)}).status_code == 401
+
+
 def test_who_may_not_log_in_has_no_session(ada: User, caller: Caller) -> None:
     text = legacy(ada)
     User.objects.update(is_active=False)

@@ -109,9 +109,9 @@ def caller() -> Caller:
 
 
 def listed(answer: Any) -> list[dict[str, Any]]:
-    """Give the list, behind the example's pagination."""
+    """Give the list, which has no pages, whatever the project's paginator."""
     assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
-    found: list[dict[str, Any]] = json.loads(answer.content)["results"]
+    found: list[dict[str, Any]] = json.loads(answer.content)
     return found
 
 
@@ -142,6 +142,18 @@ def test_a_list_tells_one_from_another(ada: User, caller: Caller) -> None:
     assert len(one["user_agent"]) == 200
     assert one["client_id"] == "first-party"
     assert TokenSession.objects.get().user == ada
+
+
+def test_a_list_has_an_end(
+    ada: User, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "_MOST", 2)
+    given = [caller.tokens() for _ in range(3)]
+    found = listed(caller.call("GET", SESSIONS, given[-1]["access"]))
+    assert [one["id"] for one in found] == [sid(given[2]), sid(given[1])]
+    assert caller.call("DELETE", SESSIONS, given[2]["access"]).status_code == 204
+    assert caller.refresh(given[0]["refresh"]).status_code == 401
+    assert ada.pk
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,10 +8,12 @@ for a while, and after that somebody has a copy, so the session ends (RFC 9700 s
 
 from drf_apikit.tokens.sessions.ending import end_all, end_session, live_sessions
 from drf_apikit.tokens.sessions.judgement import user_with_same_password
+from drf_apikit.tokens.sessions.keeping import keep_session
 from drf_apikit.tokens.sessions.opening import (
     LegacyToken,
     exchange_legacy,
     open_session,
+    was_exchanged,
 )
 from drf_apikit.tokens.sessions.people import may_log_in
 from drf_apikit.tokens.sessions.refusals import Ending, RefreshRefusedError, Refusal
@@ -27,9 +29,11 @@ __all__ = [
     "end_session",
     "exchange_legacy",
     "find_session",
+    "keep_session",
     "live_sessions",
     "may_log_in",
     "open_session",
     "rotate",
     "user_with_same_password",
+    "was_exchanged",
 ]

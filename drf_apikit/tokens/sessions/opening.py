@@ -37,7 +37,7 @@ from drf_apikit.tokens.sessions.refusals import Refusal
 from drf_apikit.tokens.sessions.rotation import repeated
 from drf_apikit.tokens.sessions.transactions import home, own_transaction
 
-__all__ = ["LegacyToken", "exchange_legacy", "open_session"]
+__all__ = ["LegacyToken", "exchange_legacy", "open_session", "was_exchanged"]
 
 _TIMES: Final = [
     *("created_at", "created_epoch", "refreshed_at", "refreshed_epoch"),
@@ -125,6 +125,11 @@ def exchange_legacy(
         if again is not None:
             return _prepared(again, prepare)
     raise refused(Refusal.USED)
+
+
+def was_exchanged(jti: str) -> bool:
+    """Tell whether a token of that name has become a session before."""
+    return TokenSession.objects.using(home()).filter(origin=_origin(jti)).exists()
 
 
 @sensitive_variables()
