@@ -1,11 +1,13 @@
 """What an OpenAPI document says of the views that give out tokens."""
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from django.urls import include, path
 from drf_spectacular import generators, validation
 from drf_spectacular.drainage import GENERATOR_STATS
+from rest_framework.throttling import AnonRateThrottle
 from rest_framework_simplejwt import views as stock
 
 from drf_apikit.tokens.serializers import TokenObtainPairSerializer
@@ -84,15 +86,18 @@ def test_problems_are_named(made: dict[str, Any]) -> None:
     later = {"503": "tokens-unavailable"}
     bad = {"400": "validation-error"}
     refused = {"401": "refresh-token-refused"}
+    large = {"500": "token-too-large"}
     assert problems(made, "/token/", "post") == {
         **bad,
         "401": "invalid-credentials",
+        **large,
         **later,
     }
     assert problems(made, "/token/refresh/", "post") == {
         **bad,
         **refused,
         "409": "refresh-token-used",
+        **large,
         **later,
     }
     assert problems(made, "/token/blacklist/", "post") == {**bad, **refused, **later}
@@ -100,6 +105,63 @@ def test_problems_are_named(made: dict[str, Any]) -> None:
         **bad,
         "401": "invalid-token, refresh-token-refused",
         **later,
+    }
+
+
+def test_what_may_be_left_out_is_not_required(made: dict[str, Any]) -> None:
+    schemas = made["components"]["schemas"]
+    usual = {"access", "expires_in", "refresh", "token_type"}
+    assert set(schemas["TokenRefresh"]["required"]) == usual
+    login = set(schemas["TokenObtainPair"]["required"])
+    assert login == {*usual, "username", "password"}
+
+
+def headers(made: dict[str, Any], where: str, method: str, status: str) -> set[str]:
+    response = made["paths"][where][method]["responses"][status]
+    _, _, name = response["$ref"].rpartition("/")
+    return set(made["components"]["responses"][name].get("headers", ()))
+
+
+def test_headers_of_refusals_are_named(made: dict[str, Any]) -> None:
+    for where in ("/token/", "/token/refresh/", "/token/blacklist/", "/token/verify/"):
+        assert headers(made, where, "post", "401") == {"WWW-Authenticate"}
+        assert headers(made, where, "post", "503") == {"Retry-After"}
+
+
+class SlowView(TokenObtainPairView):
+    """In, but slowly."""
+
+    throttle_classes = (AnonRateThrottle,)
+
+
+def test_limits_are_described() -> None:
+    made = document(
+        [
+            path("in/", SlowView.as_view()),
+            path(
+                "mine/",
+                SessionViewSet.as_view(
+                    {"get": "list"}, throttle_classes=[AnonRateThrottle]
+                ),
+            ),
+        ]
+    )
+    for where, method in (("/in/", "post"), ("/mine/", "get")):
+        assert problems(made, where, method)["429"] == "throttled"
+        assert headers(made, where, method, "429") == {"Retry-After"}
+
+
+def test_what_is_for_developers_is_not_for_clients(made: dict[str, Any]) -> None:
+    text = json.dumps(made)
+    for word in ("get_token", "project's", "paginat"):
+        assert word not in text
+
+
+def test_a_list_of_sessions_is_a_plain_list(made: dict[str, Any]) -> None:
+    answer = made["paths"]["/token/sessions/"]["get"]["responses"]["200"]
+    assert answer["content"]["application/json"]["schema"] == {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/Session"},
     }
 
 
@@ -116,7 +178,7 @@ def test_sessions_are_described(made: dict[str, Any]) -> None:
     assert parameter["schema"] == {"type": "string", "format": "uuid"}
     assert made["components"]["schemas"]["Session"]["properties"]["current"] == {
         "type": "boolean",
-        "description": "Tell whether it is the one that asks.",
+        "description": "Whether it is the session that asks.",
         "readOnly": True,
     }
 
@@ -125,7 +187,7 @@ def test_views_of_a_project_are_described_too() -> None:
     made = document([path("in/", PasswordView.as_view())])
     assert set(schema(made, "/in/", answer=True)) == PAIR
     assert made["paths"]["/in/"]["post"]["description"] == "A password for tokens."
-    assert set(problems(made, "/in/", "post")) == {"400", "401", "503"}
+    assert set(problems(made, "/in/", "post")) == {"400", "401", "500", "503"}
 
 
 def test_simplejwt_s_own_views_stay_as_they_were() -> None:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
         def get_operation_id(self) -> str: ...
 
+        def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any: ...
+
 else:
     _Extension = OpenApiViewExtension
     _Schema = object
@@ -143,6 +145,11 @@ class _DescribedSchema(_Schema):
         refusals += tokens.refusals(self.view)
         add_refusals(operation["responses"], refusals, registry)
         return operation
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        """Say which members an answer may leave out."""
+        schema = super()._map_basic_serializer(serializer, direction)
+        return tokens.without_left_out(serializer, schema)
 
     def get_operation_id(self) -> str:
         """Tell apart what has one method and nearly one path."""
