@@ -6,13 +6,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, router
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
 
 from drf_apikit import purging
 from drf_apikit.tokens import checks
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import Ending, end_all, may_log_in
 from drf_apikit.tokens.sessions.purge import SESSIONS
+from drf_apikit.tokens.sessions.rehashing import follow_rehash
 
 __all__ = ["install"]
 
@@ -23,6 +24,7 @@ def install() -> None:
     """Connect receivers and register checks and purges."""
     purging.register(SESSIONS)
     post_save.connect(_end_with_user, dispatch_uid="drf_apikit.tokens.deactivation")
+    pre_save.connect(follow_rehash, dispatch_uid="drf_apikit.tokens.rehashing")
     checks.register()
 
 

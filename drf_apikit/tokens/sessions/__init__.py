@@ -17,6 +17,7 @@ from drf_apikit.tokens.sessions.opening import (
 )
 from drf_apikit.tokens.sessions.people import may_log_in
 from drf_apikit.tokens.sessions.refusals import Ending, RefreshRefusedError, Refusal
+from drf_apikit.tokens.sessions.rehashing import password_given
 from drf_apikit.tokens.sessions.rotation import Rotated, find_session, rotate
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "live_sessions",
     "may_log_in",
     "open_session",
+    "password_given",
     "rotate",
     "user_with_same_password",
     "was_exchanged",

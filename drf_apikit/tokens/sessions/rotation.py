@@ -116,6 +116,7 @@ def _done(found: Read, place: Standing, text: str, changes: int) -> Rotated | No
 def _taken_on(found: Read, text: str) -> Rotated | None:
     session = found.session
     successor, digest = texts.new_text(session.pk), session.token_digest
+    as_read = {"token_digest": digest, "auth_hash": session.auth_hash}
     session.token_digest, session.previous_digest = texts.digest_of(successor), digest
     repeats = apikit_settings.tokens.repeat_successor
     session.successor = texts.seal(successor, text) if repeats else ""
@@ -125,7 +126,7 @@ def _taken_on(found: Read, text: str) -> Rotated | None:
     session.refreshed_at, session.refreshed_epoch = found.at, found.epoch
     names = ("token_digest", "previous_digest", "successor", "auth_hash", "expires_at")
     rows = TokenSession.objects.using(found.alias).filter(
-        pk=session.pk, token_digest=digest, ended_at=None
+        pk=session.pk, ended_at=None, **as_read
     )
     values = {name: getattr(session, name) for name in names}
     # Whoever waits here for others must not look late to those who come next.

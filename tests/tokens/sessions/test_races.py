@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
 from drf_apikit.tokens.models import TokenSession
@@ -16,11 +17,13 @@ from drf_apikit.tokens.sessions import (
     end_all,
     exchange_legacy,
     opening,
+    password_given,
     rotate,
     rotation,
     transactions,
 )
 from drf_apikit.tokens.sessions.ending import end_as_read
+from drf_apikit.tokens.sessions.people import auth_digest
 from tests.databases import in_threads
 from tests.tokens.sessions.families import (
     STRICTER,
@@ -251,6 +254,23 @@ def test_a_session_that_ends_meanwhile_does_not_go_on(
     user = session.user
     came = interrupted(monkeypatch, text, lambda: end_all(user, Ending.LOGOUT))
     assert came == "ended"
+
+
+@everywhere
+def test_a_password_that_is_hashed_anew_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a login has made of the session is not undone."""
+    session, text = begin()
+    user = session.user
+
+    def rehash() -> None:
+        user.password = make_password("correct horse", "another salt")
+        with password_given("correct horse"):
+            user.save(update_fields=["password"])
+
+    assert interrupted(monkeypatch, text, rehash) == "rotated"
+    assert stored(session).auth_hash == auth_digest(user) != session.auth_hash
 
 
 @everywhere
