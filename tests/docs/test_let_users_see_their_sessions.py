@@ -1,18 +1,22 @@
 """The page about sessions says what ends them, and when."""
 
 import re
+import runpy
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from rest_framework.test import APIRequestFactory, force_authenticate
 
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.sessions import Ending, end_session, live_sessions
-from tests.docs.pages import text_of
-from tests.tokens.pitfall_site import SETTINGS, Site
+from drf_apikit.tokens.tokens import AccessToken
+from tests.docs.pages import blocks_of, text_of
+from tests.tokens.pitfall_site import PASSWORD, SETTINGS, Site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.tokens.pitfall_site")]
 
@@ -99,6 +103,25 @@ def test_what_ends_a_session_at_the_next_refresh(
     assert live_sessions(site.user).count() == 1
     assert site.refresh(text).status_code == 401
     assert live_sessions(site.user).count() == 0
+
+
+def test_who_changes_the_password_stays_logged_in(site: Site, tmp_path: Path) -> None:
+    mine, other = site.tokens(), site.tokens()
+    module = tmp_path / "passwords.py"
+    module.write_text(blocks_of("how-to/let-users-see-their-sessions.md")["keep"])
+    view = runpy.run_path(str(module))["PasswordView"].as_view()
+
+    def change(old: str) -> int:
+        sent = {"old": old, "new": "another one"}
+        request = APIRequestFactory().post("/", sent, format="json")
+        force_authenticate(request, site.user, AccessToken(mine["access"]))
+        status: int = view(request).status_code
+        return status
+
+    assert change("a guess") == 403
+    assert change(PASSWORD) == 204
+    assert site.refresh(other["refresh"]).status_code == 401
+    assert site.refresh(mine["refresh"]).status_code == 200
 
 
 def test_the_lives_are_those_of_the_page(site: Site) -> None:
