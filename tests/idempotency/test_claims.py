@@ -23,12 +23,12 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.request import Request
 
+from drf_apikit import database_clock
 from drf_apikit.database_clock import moment
 from drf_apikit.idempotency.claims import (
     Claim,
     ContentionError,
     claimed,
-    rows,
     store,
 )
 from drf_apikit.idempotency.claims.deletion import delete
@@ -615,7 +615,7 @@ def berlin(
         monkeypatch.setattr(connections[DEFAULT_DB_ALIAS], "timezone", BERLIN)
     else:
         settings.USE_TZ, settings.TIME_ZONE = False, "Europe/Berlin"
-    monkeypatch.setattr(rows, "datetime", Clock)
+    monkeypatch.setattr(database_clock, "datetime", Clock)
     return database
 
 
