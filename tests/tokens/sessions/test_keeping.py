@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.http import HttpRequest
 
-from drf_apikit.tokens.sessions import Ending, end_session, keep_session, rotate
+from drf_apikit.tokens.sessions import Ending, end_session, keep_session, rotate, texts
+from drf_apikit.tokens.sessions.texts import new_text
 from drf_apikit.tokens.tokens import AccessToken, RefreshToken
 from tests.tokens.facade import SETTINGS
 from tests.tokens.sessions.families import begin, came_to, made
@@ -56,6 +57,22 @@ def test_it_is_told_by_the_request() -> None:
         assert keep_session(SimpleNamespace(auth=auth), renamed(user))
     assert came_to(text) == "rotated"
     assert came_to(other) == "password"
+
+
+def test_a_refresh_at_the_same_time_takes_nothing_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = made()
+    session, text = begin(user)
+
+    def late(session_id: uuid.UUID) -> str:
+        if user.check_password("correct horse"):
+            assert keep_session(session.pk, renamed(user))
+        return new_text(session_id)
+
+    monkeypatch.setattr(texts, "new_text", late)
+    again = rotate(text).refresh_token
+    assert came_to(again) == "rotated"
 
 
 def test_who_has_no_session_keeps_none() -> None:
