@@ -191,7 +191,7 @@ class _App:
     def look_after_sessions(self) -> Outcome:
         """See both phones, and have one of them logged out."""
         other = _Phone(self._services)
-        rows = self._phone.get(SESSIONS).json()["results"]
+        rows = self._phone.get(SESSIONS).json()
         others = [row["id"] for row in rows if not row["current"]]
         ended = [
             self._phone.app.request("DELETE", f"{SESSIONS}{each}/").status_code
