@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.db import connections, transaction
@@ -90,7 +90,7 @@ def _end(which: Q, reason: Ending, alias: str) -> int:
                     **_ended(reason)
                 )
             for session in found:
-                tell = partial(_tell, session, reason)
+                tell = _teller(session, reason)
                 transaction.on_commit(tell, using=alias, robust=True)
         return found
 
@@ -106,6 +106,15 @@ def _ended(reason: Ending) -> dict[str, Any]:
         "end_reason": reason.value,
         "successor": "",
     }
+
+
+def _teller(session: TokenSession, reason: Ending) -> Callable[[], None]:
+    """Give what tells of it: a function, whose name Django logs where it fails."""
+
+    def tell() -> None:
+        _tell(session, reason)
+
+    return tell
 
 
 def _tell(session: TokenSession, reason: Ending) -> None:

@@ -12,7 +12,13 @@ from pytest_django import Settings
 
 from drf_apikit.tokens import wiring
 from drf_apikit.tokens.models import TokenSession
-from drf_apikit.tokens.sessions import Ending, end_all, end_session, live_sessions
+from drf_apikit.tokens.sessions import (
+    Ending,
+    end_all,
+    end_session,
+    ending,
+    live_sessions,
+)
 from tests.counting import of_block, recorded
 from tests.tokens.sessions.families import age, begin, came_to, made, stored
 
@@ -70,6 +76,35 @@ def test_on_sqlite_it_is_written_before_it_is_read() -> None:
         assert end_all(user, Ending.REVOKED) == 1
     words = [query["sql"].partition(" ")[0] for query in queries]
     assert words == ["BEGIN", "UPDATE", "SELECT", "UPDATE", "COMMIT"] * 2
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.usefixtures("database")
+def test_elsewhere_rows_are_locked_before_they_are_judged() -> None:
+    """Of two that end a session at once, one waits, and finds nothing to end."""
+    session, _ = begin()
+    with CaptureQueriesContext(connection) as queries:
+        assert end_session(session.pk, Ending.LOGOUT)
+    (looked,) = [one["sql"] for one in queries if one["sql"].startswith("SELECT")]
+    assert looked.endswith("FOR UPDATE")
+
+
+def test_what_fails_after_the_commit_is_nobody_elses_bother(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a counter whose connection is gone: what others have to do is done."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise LookupError
+
+    done: list[str] = []
+    session, _ = begin()
+    monkeypatch.setattr(ending, "_tell", fail)
+    with transaction.atomic():
+        assert end_session(session.pk, Ending.LOGOUT)
+        transaction.on_commit(lambda: done.append("mail"))
+    assert done == ["mail"]
+    assert stored(session).end_reason == "logout"
 
 
 @everywhere

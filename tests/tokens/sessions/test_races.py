@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -254,6 +256,27 @@ def test_a_session_that_ends_meanwhile_does_not_go_on(
     user = session.user
     came = interrupted(monkeypatch, text, lambda: end_all(user, Ending.LOGOUT))
     assert came == "ended"
+
+
+@everywhere
+def test_the_grace_counts_from_when_it_was_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And not from when it was read: whoever waits for others takes a while."""
+    session, text = begin()
+    place: Any = rotation
+    look = place.read
+
+    def long_ago(*given: Any, **which: Any) -> Any:
+        found = look(*given, **which)
+        past = timedelta(seconds=60)
+        return found and replace(found, at=found.at - past, epoch=found.epoch - 60)
+
+    monkeypatch.setattr(place, "read", long_ago)
+    assert came_to(text) == "rotated"
+    row = stored(session)
+    assert row.refreshed_at >= row.created_at
+    assert row.refreshed_epoch >= row.created_epoch
 
 
 @everywhere
