@@ -11,7 +11,7 @@ from drf_apikit.tokens.keyring import SigningRing
 from tests.oidc.provider import Clock
 from tests.tokens.keyring.rings import ring_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
