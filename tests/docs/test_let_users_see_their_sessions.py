@@ -114,7 +114,8 @@ def test_who_changes_the_password_stays_logged_in(site: Site, tmp_path: Path) ->
     def change(old: str) -> int:
         sent = {"old": old, "new": "another one"}
         request = APIRequestFactory().post("/", sent, format="json")
-        force_authenticate(request, site.user, AccessToken(mine["access"]))
+        token: Any = AccessToken(mine["access"])
+        force_authenticate(request, site.user, token)
         status: int = view(request).status_code
         return status
 

@@ -188,6 +188,16 @@ def test_what_no_verifier_reads_is_not_signed(ada: User, wrong: Any) -> None:
             str(access)
 
 
+def test_what_python_itself_cannot_write_is_not_signed(ada: User) -> None:
+    access = AccessToken.for_user(ada)
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    access["name"] = deep
+    with pytest.raises(ImproperlyConfigured, match="name"):
+        str(access)
+
+
 def test_what_a_verifier_reads_is_signed(ada: User) -> None:
     deep: Any = []
     for _ in range(30):
