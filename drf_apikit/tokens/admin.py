@@ -65,12 +65,6 @@ class TokenSessionAdmin(_SessionAdmin):
         """Search for the user by what he logs in with."""
         return (f"user__{get_user_model().USERNAME_FIELD}",)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Leave out what deletes."""
-        found = super().get_actions(request)
-        found.pop("delete_selected", None)
-        return found
-
     def change_view(
         self,
         request: HttpRequest,
@@ -122,6 +116,12 @@ class TokenSessionAdmin(_SessionAdmin):
     ) -> bool:
         """Refuse: it can be ended, and is otherwise what a client has done."""
         return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: TokenSession | None = None
+    ) -> bool:
+        """Refuse but for single ones, which go when their user is deleted."""
+        return obj is not None and super().has_delete_permission(request, obj)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Ask for a permission of its own."""
