@@ -1,5 +1,6 @@
 """From a refresh token to the next one, with an access token."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -134,7 +135,7 @@ def is_good_legacy(text: str) -> bool:
         token, _ = _judged(text)
     except RefreshRefusedError:
         return False
-    return not was_exchanged(token[simple_jwt("JTI_CLAIM")])
+    return not was_exchanged(_name(token, text))
 
 
 def _is_legacy(text: str) -> bool:
@@ -157,7 +158,7 @@ def _exchanged(
     ours = {*token.no_copy_claims, *map(simple_jwt, names), *REGISTERED}
     session, _ = exchange_legacy(
         user,
-        LegacyToken(text, token[simple_jwt("JTI_CLAIM")]),
+        LegacyToken(text, _name(token, text)),
         client_id=client.client_id,
         scopes=client.scopes,
         claims={name: token[name] for name in token.payload if name not in ours},
@@ -165,6 +166,12 @@ def _exchanged(
         prepare=prepare,
     )
     return session
+
+
+def _name(token: Any, text: str) -> str:
+    """Name a token of simplejwt; one without `jti` by itself."""
+    claim = simple_jwt("JTI_CLAIM")
+    return str(token[claim]) if claim else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _judged(text: str) -> tuple[Any, Any]:

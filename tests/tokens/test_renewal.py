@@ -79,6 +79,17 @@ def test_it_is_taken_once(ada: User, caller: Caller, settings: "Settings") -> No
     assert caller.refresh(given["refresh"]).status_code == 401
 
 
+def test_one_without_a_name_is_taken_once_too(
+    ada: User, caller: Caller, settings: "Settings", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, other = legacy(ada, jti=None), legacy(ada, jti=None, name="Ada")
+    monkeypatch.setattr(api_settings, "JTI_CLAIM", None)
+    settings.SIMPLE_JWT = {"JTI_CLAIM": None}
+    assert [caller.refresh(one).status_code for one in (text, text)] == [200, 409]
+    assert caller.post("verify/", {"token": other}).status_code == 200
+    assert caller.refresh(other).status_code == 200
+
+
 def test_who_comes_at_once_gets_the_same_by_choice(
     ada: User, caller: Caller, settings: "Settings"
 ) -> None:
