@@ -11,11 +11,10 @@ from typing import Any, Final, TypeVar
 from django.db import Error, connections, transaction
 
 from drf_apikit.conf import TokensSettings
-from drf_apikit.contention import is_contention, is_outage
 from drf_apikit.jose import KeySet
 from drf_apikit.jose.signing import SigningKey
 from drf_apikit.oidc import KeysUnavailableError
-from drf_apikit.tokens.keyring import looks, rows
+from drf_apikit.tokens.keyring import looks, rows, snapshots
 from drf_apikit.tokens.keyring.given import GivenKeys
 from drf_apikit.tokens.keyring.looks import GLANCE, LOOK
 from drf_apikit.tokens.keyring.material import KeyMaterialError
@@ -29,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that a request waits for what another one does.
 _PATIENCE: Final = 5.0
+#: The same, for one that has keys: anybody can make up the id of another one.
+_BRIEFLY: Final = 0.5
 
 T = TypeVar("T")
 
@@ -50,7 +51,6 @@ class SigningRing:
         self._source = self._stored or GivenKeys(settings)
         self._held: looks.Held | None = None
         self._failed_at = self._cared_at = -math.inf
-        self._is_unsure = False
         self._faults, self._looks = Faults(), looks.Allowance()
         self.begin_anew()
 
@@ -81,7 +81,7 @@ class SigningRing:
         seen = self._held and self._held.keys
         # Whoever looks just now may find it: nobody is refused for that.
         lock = self._looking
-        if lock.acquire(timeout=_PATIENCE):
+        if lock.acquire(timeout=_BRIEFLY):
             try:
                 now, held = self._clock(), self._held
                 # Another thread may have looked meanwhile: what it saw will do.
@@ -157,6 +157,8 @@ class SigningRing:
 
     def _phase(self) -> Phase:
         now, held = self._clock(), self._held
+        if self._is_apart():
+            return phase_at(self._asked(self._source.read), now)
         if held is None or not held.since <= now < held.look_at:
             held = self._look(now, held)
         if held.phase.since <= now < held.phase.until:
@@ -209,11 +211,10 @@ class SigningRing:
             # The same object for as long as nothing changes: others compare it.
             is_same = known is not None and known.keys == keys
             phase = known.phase if known and is_same else phase_at(keys, now)
-            if self._is_unsure:
-                self._is_unsure = connections[rows.alias()].in_atomic_block
             pause = GLANCE if looks.lacking(keys, now) else LOOK
-            held = looks.Held(keys, phase, now, now + (0 if self._is_unsure else pause))
-        self._held = held
+            held = looks.Held(keys, phase, now, now + pause)
+        if not self._is_apart():
+            self._held = held
         return held
 
     def _begun(self) -> Phase:
@@ -260,19 +261,25 @@ class SigningRing:
             logger.warning("The schedule of the signing keys has to wait: %s", error)
 
     def _changed(self, change: Callable[[], Change]) -> Change:
-        """Make a change, and look at what has come of it."""
-        made = self._asked(change)
+        """Make a change, and look at what has come of it, once it holds."""
         alias = rows.alias()
-        # What is rolled back later was never there.
-        self._is_unsure = self._is_unsure or connections[alias].in_atomic_block
-        transaction.on_commit(lambda: self._committed(made), using=alias)
-        with self._looking:
-            self._read(self._clock(), self._held)
+        if not self._asked(lambda: snapshots.can_commit(alias)):
+            raise KeyRingError(snapshots.NO_COMMIT)
+        made = self._asked(change)
+        snapshots.at_commit(lambda: self._committed(made), alias)
+        if not self._is_apart():
+            with self._looking:
+                self._read(self._clock(), self._held)
         return made
 
     def _committed(self, change: Change) -> None:
-        self._held = self._held and replace(self._held, look_at=-math.inf)
+        with self._looking:
+            self._held = self._held and replace(self._held, look_at=-math.inf)
         announce(change)
+
+    def _is_apart(self) -> bool:
+        """Tell a thread whose transaction has changed the keys: it alone has those."""
+        return self._stored is not None and snapshots.has_changes(rows.alias())
 
     def _signer(self, active: Key) -> SigningKey:
         try:
@@ -286,9 +293,8 @@ class SigningRing:
         try:
             return ask()
         except Error as error:
-            if not (is_outage(error) or is_contention(error)):
+            if (reason := self._faults.reason(error)) is None:
                 raise
-            reason = f"the database cannot be asked: {error}"
             raise self._unavailable(reason) from error
 
     def _changeable(self, remedy: str) -> StoredKeys:

@@ -4,9 +4,11 @@ All of them go to the database that is written to: a replica may be late.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
-from django.db import connections, router, transaction
+from django.db import Error, ProgrammingError, connections, router, transaction
 from django.db.models import QuerySet
+from django.db.transaction import TransactionManagementError
 from django.views.decorators.debug import sensitive_variables
 
 from drf_apikit.tokens.keyring.timeline import Key
@@ -17,11 +19,14 @@ __all__ = [
     "drop_private_keys",
     "end",
     "insert",
+    "is_not_migrated",
     "lengthen",
     "promote",
     "read",
     "replace_private_key",
 ]
+
+_NOT_THERE: Final = ("no such table", "no such column", "no column", "unknown column")
 
 
 def alias() -> str:
@@ -86,6 +91,15 @@ def replace_private_key(key: Key, sealed: str) -> None:
     """Keep the private part encrypted otherwise, unless it was changed."""
     unchanged = _rows().filter(sequence=key.sequence, private_key=key.private)
     unchanged.update(private_key=sealed)
+
+
+def is_not_migrated(error: Error) -> bool:
+    """Tell a table that is not there, or is not as it has to be."""
+    if isinstance(error, ProgrammingError):
+        return not isinstance(error, TransactionManagementError)
+    # What SQLite says, and MySQL of a column.
+    told = str(error).lower()
+    return any(sign in told for sign in _NOT_THERE)
 
 
 def _rows() -> QuerySet[SigningKeyRecord]:

@@ -18,6 +18,7 @@ from drf_apikit.tokens.keyring.material import (
     read_signing_key,
 )
 from drf_apikit.tokens.keyring.sealing import is_current, seal, unseal
+from drf_apikit.tokens.keyring.snapshots import Reader
 from drf_apikit.tokens.keyring.timeline import (
     LEEWAY,
     Key,
@@ -69,10 +70,11 @@ class StoredKeys:
     def __init__(self, settings: TokensSettings) -> None:
         self._settings = settings
         self._signers: dict[str, SigningKey] = {}
+        self._reader = Reader()
 
     def read(self) -> tuple[Key, ...]:
         """Read all keys, in the order in which they sign."""
-        return rows.read()
+        return self._reader.read()
 
     @sensitive_variables()
     def signer(self, key: Key) -> SigningKey:
@@ -150,7 +152,7 @@ class StoredKeys:
         return now >= active.active_from + period - self._settings.publication_lead
 
     def _is_coming(self, phase: Phase, now: float) -> bool:
-        """Tell whether there is a next key; one that is far off is a clock's mistake."""
+        """Tell whether there is a next key; one far off is the mistake of a clock."""
         latest = now + self._settings.publication_lead + LEEWAY
         return phase.next is not None and phase.next.active_from <= latest
 
@@ -195,7 +197,7 @@ class StoredKeys:
         is_active = state is KeyState.ACTIVE
         ended = [key, *(_in_state(KeyState.NEXT, keys, now) if is_active else [])]
         with transaction.atomic(using=rows.alias()):
-            if not all([rows.end(one, math.floor(now)) for one in ended]):
+            if not all(rows.end(one, math.floor(now)) for one in ended):
                 raise _OvertakenError
             added = [self._succeed(keys, None, 0, now)] if is_active else []
         return Change(tuple(added), tuple(one.kid for one in ended))

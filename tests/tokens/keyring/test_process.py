@@ -92,7 +92,7 @@ def test_new_tables_have_other_keys(settings: Any) -> None:
     assert current_ring().signing_key().kid != first
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_what_is_remembered_ends_with_its_key(settings: Any) -> None:
     entry = {
         "AUDIENCE": CLAIMS["aud"],

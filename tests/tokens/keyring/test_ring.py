@@ -25,7 +25,7 @@ from tests.jose.minting import CLAIMS
 from tests.oidc.provider import Clock
 from tests.tokens.keyring.rings import DAY, HOUR, NOW, TOKENS, kids, ring_of, states
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 committed = pytest.mark.django_db(transaction=True)
 PERIOD = 90 * DAY
 KEYS = [base64.urlsafe_b64encode(bytes([n] * 32)).decode() for n in range(3)]
@@ -150,9 +150,11 @@ def test_whoever_signs_keeps_the_schedule(ring: SigningRing, clock: Clock) -> No
     second = ring.signing_key().kid
     assert (kids(ring), states(ring)) == ([first, second], ["retired", "active"])
     # Keys that nobody needs any more have no private part.
-    clock.now += PERIOD - HOUR
-    ring.signing_key()
-    assert [bool(key.private) for key in read()] == [False, True, True]
+    for expected in ([True] * 3, [False, True, True, True]):
+        clock.now += PERIOD - HOUR
+        ring.signing_key()
+        assert [bool(key.private) for key in read()] == expected
+        clock.now += HOUR
 
 
 def test_the_schedule_may_be_a_commands(settings: Any, clock: Clock) -> None:
@@ -194,15 +196,6 @@ def test_a_key_that_is_retired_is_dead_within_15_seconds_everywhere(
     assert kids(other) == [second]
     assert states(ring) == ["dead", "active"]
     assert read()[0].private == ""
-
-
-@committed
-@pytest.mark.usefixtures("database")
-def test_the_next_key_takes_over_from_one_that_is_retired(ring: SigningRing) -> None:
-    first = ring.signing_key().kid
-    (second,) = ring.rotate().added
-    assert ring.retire(first).added == (second,)
-    assert (ring.signing_key().kid, states(ring)) == (second, ["dead", "active"])
 
 
 @committed
@@ -432,7 +425,7 @@ def test_only_the_newest_keys_are_kept(ring: SigningRing, clock: Clock) -> None:
         record.sequence, record.kid = sequence, f"k{sequence}"
         record.active_from += 1
         record.save(force_insert=True)
-    clock.now += 100
+    clock.now += 100 + 300 + 60 + 600
     (made,) = ring.rotate().added
     assert made.startswith("k101-")
     assert [key.sequence for key in read()] == list(range(2, 102))

@@ -60,9 +60,7 @@ def test_a_next_key_that_is_far_off_is_no_next_key(
     assert states(ring) == ["retired", "active"]
 
 
-def test_a_next_key_that_is_a_little_late_is_one(
-    ring: SigningRing, clock: Clock
-) -> None:
+def test_a_next_key_that_is_a_little_late_is_one(ring: SigningRing) -> None:
     ring.signing_key()
     assert on_host(ring, 60).rotate()
     assert not ring.rotate()
