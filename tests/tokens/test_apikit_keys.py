@@ -96,6 +96,15 @@ def test_it_ends_a_key() -> None:
         run("retire", "k7")
 
 
+def test_the_next_key_ends_with_the_one_that_signs() -> None:
+    first = current_ring().signing_key().kid
+    assert "beside" not in run("rotate")
+    told = run("retire", first)
+    assert "The next key ended too" in told
+    assert told.count("is dead from") == 2
+    assert [key["state"] for key in listed()] == ["dead", "dead", "active"]
+
+
 def test_keys_of_the_settings_are_only_listed(settings: Any) -> None:
     keys = {
         "main": {"PRIVATE_KEY": new_private_key("ES256")},

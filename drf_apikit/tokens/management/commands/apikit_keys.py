@@ -64,7 +64,11 @@ def _rotate(ring: SigningRing, options: dict[str, Any]) -> str:
 
 
 def _retire(ring: SigningRing, options: dict[str, Any]) -> str:
-    return _told(ring, ring.retire(options["kid"]))
+    change = ring.retire(options["kid"])
+    told = _told(ring, change)
+    if len(change.retired) > 1:
+        told += "\nThe next key ended too: it lay beside the one that signed."
+    return told
 
 
 def _list(ring: SigningRing, options: dict[str, Any]) -> str:
