@@ -83,6 +83,8 @@ class GivenKeys:
             return known, None
         found = read_signing_key(pem, kid)
         if isinstance(found, SigningKey):
+            if known is not None and known.public_jwk() != found.public_jwk():
+                return known, "another key has its place. Give that a new key id."
             self._known[kid] = (read, found)
             return found, None
         return known, f"it is {found}. Put another one there."

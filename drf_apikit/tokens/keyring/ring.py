@@ -131,8 +131,7 @@ class SigningRing:
     def rotate(self, now: bool = False, if_due: bool = False) -> Change:
         """Make the next key, which signs after `PUBLICATION_LEAD`, or `now`.
 
-        Where there is a next one already, `now` has it sign at once. `if_due` does
-        nothing unless the schedule wants it.
+        `now` has a next one sign at once. `if_due`: if the schedule wants it.
 
         Raises:
             KeyRingError: the keys are those of the settings.
@@ -187,9 +186,9 @@ class SigningRing:
             raise self._unavailable("the database cannot be asked")
         lock = self._looking
         if not lock.acquire(timeout=_PATIENCE if known is None else 0):
-            if known is not None:
-                return known
-            raise self._unavailable("reading the keys takes too long")
+            if known is None:
+                raise self._unavailable("reading the keys takes too long")
+            return known
         try:
             held = self._held
             return self._read(now, held) if held is known or held is None else held
@@ -238,10 +237,7 @@ class SigningRing:
         return phase
 
     def _care(self, stored: StoredKeys, now: float) -> None:
-        """Do what the schedule wants; nobody waits for it, and it may fail.
-
-        It is no part of a transaction that may be rolled back.
-        """
+        """Do what the schedule wants, after the transaction; it may fail."""
         making = self._making
         if 0 <= now - self._cared_at < LOOK or not making.acquire(blocking=False):
             return
@@ -262,11 +258,10 @@ class SigningRing:
 
     def _changed(self, change: Callable[[], Change]) -> Change:
         """Make a change, and look at what has come of it, once it holds."""
-        alias = rows.alias()
-        if not self._asked(lambda: snapshots.can_commit(alias)):
+        if not self._asked(lambda: snapshots.can_commit(rows.alias())):
             raise KeyRingError(snapshots.NO_COMMIT)
         made = self._asked(change)
-        snapshots.at_commit(lambda: self._committed(made), alias)
+        snapshots.at_commit(lambda: self._committed(made), rows.alias())
         if not self._is_apart():
             with self._looking:
                 self._read(self._clock(), self._held)
@@ -293,9 +288,9 @@ class SigningRing:
         try:
             return ask()
         except Error as error:
-            if (reason := self._faults.reason(error)) is None:
-                raise
-            raise self._unavailable(reason) from error
+            if reason := self._faults.reason(error):
+                raise self._unavailable(reason) from error
+            raise
 
     def _changeable(self, remedy: str) -> StoredKeys:
         if self._stored is None:

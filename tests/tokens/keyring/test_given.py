@@ -62,7 +62,7 @@ def test_the_last_one_without_a_date_signs(settings: Any, clock: Clock) -> None:
     assert (ring.signing_key().kid, states(ring)) == ("b", ["retired", "active"])
 
 
-def test_a_file_is_read_again_when_it_has_changed(
+def test_another_key_in_a_file_needs_another_key_id(
     settings: Any, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "key.pem"
@@ -75,7 +75,10 @@ def test_a_file_is_read_again_when_it_has_changed(
     path.write_text(OTHER)
     assert ring.keys() is keys
     clock.now += 15
-    assert ring.signing_key().algorithm == "EdDSA"
+    # Its tokens live, and others know that key id: both keys cannot have it.
+    assert (ring.signing_key().algorithm, ring.keys()) == ("ES256", keys)
+    assert "'main' cannot be used: another key" in caplog.messages.pop()
+    caplog.clear()
     # What cannot be read any more goes on as it was, and that is told once.
     for text in (None, "no key", b"\xff"):
         if text is None:
@@ -84,7 +87,7 @@ def test_a_file_is_read_again_when_it_has_changed(
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
         for _ in range(2):
             clock.now += 15
-            assert ring.signing_key().algorithm == "EdDSA"
+            assert ring.signing_key().algorithm == "ES256"
     told = [
         record.message for record in caplog.records if record.levelno == logging.ERROR
     ]
