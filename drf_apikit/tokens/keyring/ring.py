@@ -26,9 +26,8 @@ __all__ = ["SigningRing"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a request waits for what another one does.
+#: Seconds that a request waits for another one, and for a key id that may be made up.
 _PATIENCE: Final = 5.0
-#: The same, for one that has keys: anybody can make up the id of another one.
 _BRIEFLY: Final = 0.5
 
 T = TypeVar("T")
