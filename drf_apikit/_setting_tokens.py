@@ -32,7 +32,8 @@ class SigningKeySettings:
     )
     file: str | None = setting(
         kinds.optional(kinds.text("the path of a file")),
-        "A file that has it; it is read again when it has changed.",
+        "A file that has it; it is read again when it has changed. Another key needs"
+        " another key id.",
         default=None,
     )
     env: str | None = setting(

@@ -1,6 +1,5 @@
 """The admin: identities to edit, idempotency records to read and to release."""
 
-import functools
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -214,7 +213,10 @@ def _release(request: HttpRequest, scopes: Sequence[str], reason: str) -> list[s
         )
         delete(released, alias)
         _forget(released, alias)
-        tell = functools.partial(_released, request, released, reason)
+
+        def tell() -> None:
+            _released(request, released, reason)
+
         transaction.on_commit(tell, using=alias, robust=True)
     return released
 

@@ -88,8 +88,11 @@ class Operation:
         """Run the handler; keep its answer, or roll back what it did."""
         connection: Any = connections[self.alias]
         columns: dict[str, Any] = {}
+
+        def committed() -> None:
+            self._committed(columns)
+
         # Before those of the handler: one of them that fails leaves the others out.
-        committed = functools.partial(self._committed, columns)
         transaction.on_commit(committed, using=self.alias, robust=True)
         broken = connection.rollback_exc
         response = self.call.finish(proceed())

@@ -29,6 +29,7 @@ from drf_apikit.tokens.sessions import (
     rotate,
     was_exchanged,
 )
+from drf_apikit.tokens.sessions.keepable import refuse_unkept
 from drf_apikit.tokens.simplejwt_settings import simple_jwt
 from drf_apikit.tokens.tokens import RefreshToken
 
@@ -156,12 +157,17 @@ def _exchanged(
     current_ring().signing_key()
     names = ("USER_ID_CLAIM", "REVOKE_TOKEN_CLAIM")
     ours = {*token.no_copy_claims, *map(simple_jwt, names), *REGISTERED}
+    claims = {name: token[name] for name in token.payload if name not in ours}
+    try:
+        refuse_unkept(client.client_id, "", claims)
+    except ValueError:
+        raise RefreshRefusedError(Refusal.UNKNOWN) from None
     session, _ = exchange_legacy(
         user,
         LegacyToken(text, _name(token, text)),
         client_id=client.client_id,
         scopes=client.scopes,
-        claims={name: token[name] for name in token.payload if name not in ours},
+        claims=claims,
         user_agent=user_agent,
         prepare=prepare,
     )

@@ -20,7 +20,7 @@ from drf_apikit.jose.compact import MAX_SIZE
 from drf_apikit.tokens.clients import TokenClient, find_client, usual_client
 from drf_apikit.tokens.models import TokenSession
 from drf_apikit.tokens.renewal import Pair, is_good_legacy, log_out, renew
-from drf_apikit.tokens.sessions import find_session
+from drf_apikit.tokens.sessions import find_session, password_given
 from drf_apikit.tokens.simplejwt_settings import simple_jwt
 from drf_apikit.tokens.tokens import AccessToken, RefreshToken
 
@@ -79,7 +79,8 @@ class TokenObtainPairSerializer(TokenObtainSerializer, _AnswerSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[Any, Any]:
         """Log in, and open a session."""
         client, scopes = self._asked_for(attrs)
-        data = super().validate(attrs)
+        with password_given(attrs["password"]):
+            data = super().validate(attrs)
         user: Any = self.user
         token: Any = self.get_token(user)
         if not isinstance(token, RefreshToken):

@@ -90,6 +90,15 @@ def test_one_without_a_name_is_taken_once_too(
     assert caller.refresh(other).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["\0", "\ud800"])
+def test_claims_that_no_database_keeps_are_refused(
+    ada: User, caller: Caller, name: str
+) -> None:
+    text = legacy(ada, name=name)
+    assert caller.refresh(text).status_code == 401
+    assert not TokenSession.objects.exists()
+
+
 def test_who_comes_at_once_gets_the_same_by_choice(
     ada: User, caller: Caller, settings: "Settings"
 ) -> None:

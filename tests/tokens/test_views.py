@@ -176,6 +176,21 @@ def test_another_password_ends_the_session(ada: User, caller: Caller) -> None:
     assert caller.refresh(refresh).status_code == 401
 
 
+def test_a_better_hash_of_the_same_password_ends_no_session(
+    ada: User, caller: Caller, settings: "Settings"
+) -> None:
+    given = caller.tokens()
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    caller.tokens()
+    before, ada.password = ada.password, User.objects.get(pk=ada.pk).password
+    assert ada.password.startswith("pbkdf2_sha256$")
+    assert before != ada.password
+    assert caller.refresh(given["refresh"]).status_code == 200
+
+
 def test_the_last_login_is_kept_by_choice(ada: User, caller: Caller) -> None:
     caller.tokens()
     ada.refresh_from_db()
