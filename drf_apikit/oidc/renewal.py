@@ -95,7 +95,7 @@ class Renewal:
         began = self._clock()
         needs = {wish.need for wish in wishes}
         kids = {wish.kid for wish in wishes if wish.need is Need.KID}
-        with self._shared.session():
+        with self._shared.session(began):
             self._adopt()
             self.looked_at = self._clock()
             if Need.FETCH in needs:

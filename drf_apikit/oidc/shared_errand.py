@@ -94,7 +94,7 @@ class Errand(Generic[T]):
 
     def run(self, wishes: Iterable[Refused | None]) -> None:
         """Look at what is shared, and obtain what is missing."""
-        with self._shared.session():
+        with self._shared.session(self._clock()):
             self._adopt()
             self.looked_at = self._clock()
             if not self._is_fresh():

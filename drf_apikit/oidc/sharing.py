@@ -22,7 +22,7 @@ from django.core.cache import caches
 from drf_apikit.conf import apikit_settings
 from drf_apikit.oidc.aside import Aside, close_connections
 
-__all__ = ["LONGEST", "SLOTS", "WINDOW", "Lock", "LockState", "SharedLevel"]
+__all__ = ["LONGEST", "RECOVERY", "SLOTS", "WINDOW", "Lock", "LockState", "SharedLevel"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ _PATIENCE: Final = 1.0
 _MAKING: Final = 5.0
 #: Seconds for which a failure of another process counts at the most.
 LONGEST: Final = 120
+#: Seconds for which a cache that has failed is left alone: who comes next would wait
+#: for it once more, and a request has no more patience than for one such wait.
+RECOVERY: Final = 5
 #: Seconds between two looks of whoever waits for another process.
 _BEAT: Final = 0.05
 
@@ -92,6 +95,8 @@ class SharedLevel:
         self._cache = cache
         self._making = making
         self._is_failing = False
+        #: When the session began in which the cache has failed.
+        self._failed_at = self._now = -math.inf
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -101,9 +106,14 @@ class SharedLevel:
         self._former: Aside | None = None
 
     @contextmanager
-    def session(self) -> Iterator[None]:
-        """Have a thread for calls, unless the last one still hangs."""
-        if self._former is None or not self._former.is_stuck:
+    def session(self, now: float = math.inf) -> Iterator[None]:
+        """Have a thread for calls, unless the last one still hangs.
+
+        Nor is there one within `RECOVERY` seconds of a session that has failed, for
+        whoever tells what time it is.
+        """
+        self._now, is_stuck = now, self._former is not None and self._former.is_stuck
+        if not (is_stuck or 0 <= now - self._failed_at < RECOVERY):
             # Without a thread more there is no shared level either.
             with suppress(RuntimeError):
                 made = Aside("drf_apikit shared", close_connections)
@@ -206,7 +216,7 @@ class SharedLevel:
             # Whatever the cache does, this process can help itself.
             if not self._is_failing:
                 logger.warning("Cannot share through the cache", exc_info=True)
-            self._is_failing = True
+            self._is_failing, self._failed_at = True, self._now
             self._leave()
             return default
 

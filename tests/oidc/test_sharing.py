@@ -10,7 +10,16 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 
 from drf_apikit.oidc import sharing
-from drf_apikit.oidc.sharing import LONGEST, SLOTS, WINDOW, Lock, LockState, SharedLevel
+from drf_apikit.oidc.jwks import LOOK
+from drf_apikit.oidc.sharing import (
+    LONGEST,
+    RECOVERY,
+    SLOTS,
+    WINDOW,
+    Lock,
+    LockState,
+    SharedLevel,
+)
 from tests.jose.minting import public_jwk
 from tests.oidc.caches import ClockedCache, Memory
 from tests.oidc.provider import JWKS, Clock, Provider
@@ -292,6 +301,54 @@ def test_a_cache_that_fails_is_left_alone_till_the_next_time(
         assert mine.read() == "text"
     assert caplog.messages == ["Cannot share through the cache"]
     assert "OSError: down" in caplog.text
+
+
+def test_a_cache_that_has_failed_is_left_alone_for_a_while(
+    shared: Memory, clock: Clock
+) -> None:
+    mine, began = level(), clock.now
+
+    def fail(_call: str) -> None:
+        raise OSError("down")
+
+    def looks() -> int:
+        with mine.session(clock.now):
+            assert mine.read() is None
+        return len(shared.calls)
+
+    shared.before = fail
+    assert looks() == looks() == 1
+    clock.now = began + RECOVERY - 0.1
+    assert looks() == 1
+    clock.now = began + RECOVERY
+    assert looks() == 2
+    # A clock that was set back, too, is no reason to leave it alone.
+    clock.now = began
+    assert looks() == 3
+    shared.before = lambda _: None
+    clock.now = began + RECOVERY
+    assert looks() == 4
+    assert looks() == 5
+
+
+def test_a_cache_that_hangs_is_waited_for_once(
+    provider: Provider, clock: Clock, hasty: Memory
+) -> None:
+    """A request whose key is new may come behind somebody who looks already."""
+    store = store_of(provider, clock)
+    store.keys()
+    settled(store)
+    clock.now += LOOK
+
+    def fail(_call: str) -> None:
+        raise TimeoutError
+
+    hasty.before = fail
+    looks = len(hasty.calls)
+    assert renewed(store) == ["P-256"]
+    provider.publish(public_jwk("RSA"))
+    assert kids(store.refreshed("RSA")) == ["RSA"]
+    assert len(hasty.calls) == looks + 1
 
 
 def test_a_cache_that_hangs_holds_up_one_thread_and_no_more(
