@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-__all__ = ["needs_no_fallback", "read_sealed", "seal_text", "unseal_text"]
+__all__ = [
+    "derived_key",
+    "fernet_by",
+    "needs_no_fallback",
+    "read_sealed",
+    "seal_text",
+    "unseal_text",
+]
 
 
 @sensitive_variables()
@@ -62,13 +69,20 @@ def _secrets() -> tuple[str | bytes, ...]:
 @lru_cache(maxsize=32)
 @sensitive_variables()
 def _fernet(secrets: tuple[str | bytes, ...], purpose: str) -> MultiFernet:
-    return MultiFernet([Fernet(_derived(secret, purpose)) for secret in secrets])
+    info = f"drf_apikit.sealing {purpose}"
+    return MultiFernet([fernet_by(secret, info) for secret in secrets])
 
 
 @sensitive_variables()
-def _derived(secret: str | bytes, purpose: str) -> bytes:
-    """Derive a key (RFC 5869) that tells nothing about SECRET_KEY."""
-    raw = secret.encode() if isinstance(secret, str) else secret
-    info = f"drf_apikit.sealing {purpose}".encode()
-    derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=info)
-    return urlsafe_b64encode(derivation.derive(raw))
+def fernet_by(secret: str | bytes, info: str) -> Fernet:
+    """Give what encrypts by a secret, for one use that `info` names."""
+    return Fernet(urlsafe_b64encode(derived_key(secret, info)))
+
+
+@sensitive_variables()
+def derived_key(secret: str | bytes, info: str) -> bytes:
+    """Derive 32 octets (RFC 5869) that tell nothing about the secret."""
+    # Whatever text there is has octets, and no other text has the same ones.
+    raw = secret.encode(errors="surrogatepass") if isinstance(secret, str) else secret
+    derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=info.encode())
+    return derivation.derive(raw)

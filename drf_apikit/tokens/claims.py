@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils import timezone
 
 from drf_apikit.conf import apikit_settings, load
 from drf_apikit.exceptions import RefreshTokenRefused
@@ -53,7 +52,7 @@ def session_claims(session: TokenSession, own: Mapping[str, Any]) -> dict[str, A
         "sub": str(session.user_id),
         "client_id": client.client_id,
         "sid": str(session.id),
-        "auth_time": _seconds(session),
+        "auth_time": int(session.created_epoch),
     }
 
 
@@ -127,10 +126,3 @@ def _unreadable(names: Iterable[str]) -> ImproperlyConfigured:
 def _of_project(session: TokenSession) -> dict[str, Any]:
     path = apikit_settings.tokens.claims
     return {} if path is None else dict(load(path)(session.user, session))
-
-
-def _seconds(session: TokenSession) -> int:
-    """Tell when the person has logged in; without `USE_TZ` it is local time."""
-    since = session.created_at
-    aware = timezone.make_aware(since) if timezone.is_naive(since) else since
-    return int(aware.timestamp())

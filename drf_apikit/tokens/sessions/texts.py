@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
+
+from drf_apikit.sealing import derived_key, fernet_by
 
 __all__ = ["RefreshText", "digest_of", "new_text", "read_text", "seal", "unseal"]
 
@@ -31,8 +31,8 @@ _RANDOM: Final = 32
 _TAG: Final = 16
 #: Characters of 64 octets in base64url, without padding.
 _LENGTH: Final = 86
-_TAGS: Final = b"drf_apikit.tokens tag of a refresh token"
-_SUCCESSORS: Final = b"drf_apikit.tokens successor of a refresh token"
+_TAGS: Final = "drf_apikit.tokens tag of a refresh token"
+_SUCCESSORS: Final = "drf_apikit.tokens successor of a refresh token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,15 @@ def digest_of(text: str) -> str:
 @sensitive_variables()
 def seal(successor: str, predecessor: str) -> str:
     """Encrypt a text so that only who has the other one can read it."""
-    return _fernet(predecessor).encrypt(successor.encode()).decode("ascii")
+    sealed = fernet_by(predecessor, _SUCCESSORS).encrypt(successor.encode())
+    return sealed.decode("ascii")
 
 
 @sensitive_variables()
 def unseal(sealed: str, predecessor: str) -> str | None:
     """Give the text; None for what was not sealed by the other one."""
     try:
-        return _fernet(predecessor).decrypt(sealed.encode()).decode()
+        return fernet_by(predecessor, _SUCCESSORS).decrypt(sealed.encode()).decode()
     except InvalidToken:
         return None
 
@@ -105,17 +106,4 @@ def _tag(secret: str | bytes, body: bytes) -> bytes:
 @lru_cache(maxsize=32)
 @sensitive_variables()
 def _tag_key(secret: str | bytes) -> bytes:
-    return _derived(secret, _TAGS)
-
-
-@sensitive_variables()
-def _fernet(predecessor: str) -> Fernet:
-    return Fernet(urlsafe_b64encode(_derived(predecessor, _SUCCESSORS)))
-
-
-@sensitive_variables()
-def _derived(secret: str | bytes, purpose: bytes) -> bytes:
-    """Derive a key (RFC 5869) that tells nothing about the secret."""
-    raw = secret.encode(errors="replace") if isinstance(secret, str) else secret
-    derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose)
-    return derivation.derive(raw)
+    return derived_key(secret, _TAGS)
