@@ -297,7 +297,11 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     asked: list[bytes] = []
 
     def serve(server: socket.socket) -> None:
-        connection, _ = server.accept()
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            # Nobody has come.
+            return
         with connection:
             asked.append(connection.recv(4096))
             connection.sendall(b"HTTP/1.1 403 No\r\n\r\n")
@@ -311,6 +315,8 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
         thread = threading.Thread(target=serve, args=[server], daemon=True)
         thread.start()
         yield asked
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def test_a_proxy_is_used_for_https(proxy: list[bytes]) -> None:
