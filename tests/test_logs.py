@@ -69,7 +69,9 @@ def test_a_record_with_a_request_has_its_instance(wrap: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", [None, RequestFactory().get("/"), "a text", object()], ids=repr
+    "request_",
+    [None, RequestFactory().get("/"), "a text", pytest.param(object(), id="object")],
+    ids=repr,
 )
 def test_other_records_pass_with_a_dash(request_: Any) -> None:
     assert record_with(request_).problem_instance == "-"

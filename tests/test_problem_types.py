@@ -48,7 +48,8 @@ def test_members(name: str) -> None:
 
 @pytest.mark.compliance("RFC 9457", "3.2")
 @pytest.mark.parametrize(
-    "name", ["ab", "1ab", "_ab", "a-b", "a.b", "äbc", "", "abc\n", *RESERVED_MEMBERS]
+    "name",
+    ["ab", "1ab", "_ab", "a-b", "a.b", "äbc", "", "abc\n", *sorted(RESERVED_MEMBERS)],
 )
 def test_what_is_no_member(name: str) -> None:
     with pytest.raises(ValueError, match="cannot be an extension member"):

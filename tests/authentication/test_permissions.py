@@ -173,11 +173,13 @@ def _user() -> Any:
     ("declared", "method", "action", "expected"),
     [
         (["a"], "GET", None, frozenset({"a"})),
-        (("a", "b"), "POST", None, frozenset({"a", "b"})),
+        pytest.param(("a", "b"), "POST", None, frozenset({"a", "b"}), id="tuple"),
         ({"a"}, "GET", None, frozenset({"a"})),
         ("abc", "GET", None, frozenset({"abc"})),
         ([], "GET", None, frozenset()),
-        (any_of("a", "b"), "GET", None, AnyOf(frozenset({"a", "b"}))),
+        pytest.param(
+            any_of("a", "b"), "GET", None, AnyOf(frozenset({"a", "b"})), id="any_of"
+        ),
         (None, "GET", None, None),
         ({}, "GET", None, None),
         ({"GET": ["a"]}, "POST", None, None),
@@ -211,7 +213,7 @@ def test_a_view_without_the_attribute_declares_nothing() -> None:
     ("declared", "problem"),
     [
         (any_of(), "any_of() of no scopes lets nobody in"),
-        (any_of("a", ""), "'' is no scope"),
+        pytest.param(any_of("a", ""), "'' is no scope", id="any_of"),
         ("", "'' is no scope"),
         ("a b", "'a b' is no scope"),
         (["a", 7], "7 is no scope"),
@@ -222,7 +224,7 @@ def test_a_view_without_the_attribute_declares_nothing() -> None:
         (["ä"], "is no scope"),
         (["a\n"], "is no scope"),
         (7, "neither a list of scopes nor any_of"),
-        (iter(["a"]), "neither a list of scopes nor any_of"),
+        pytest.param(iter(["a"]), "neither a list of scopes nor any_of", id="iterator"),
         ({"GET": {"a": "b"}}, "neither a list of scopes nor any_of"),
     ],
     ids=repr,

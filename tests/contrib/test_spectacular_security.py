@@ -94,10 +94,11 @@ def response(made: dict[str, Any], status: str, method: str = "get") -> Any:
     [
         (["b", "a:x"], {"allOf": ["a:x", "b"]}, " The token needs the scopes: a:x, b."),
         ("a", {"allOf": ["a"]}, " The token needs the scopes: a."),
-        (
+        pytest.param(
             {"GET": any_of("b", "a")},
             {"anyOf": ["a", "b"]},
             " The token needs one of the scopes: a, b.",
+            id="any_of",
         ),
         ([], None, ""),
         (None, None, ""),
@@ -123,7 +124,9 @@ def test_scopes_stand_beside_a_scheme_that_has_none(
     ("declared", "security"),
     [
         (["b", "a"], [{"bearer": ["a", "b"]}]),
-        (any_of("b", "a"), [{"bearer": ["a"]}, {"bearer": ["b"]}]),
+        pytest.param(
+            any_of("b", "a"), [{"bearer": ["a"]}, {"bearer": ["b"]}], id="any_of"
+        ),
         ([], [{"bearer": []}]),
     ],
     ids=repr,
@@ -184,7 +187,11 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     ("declared", "security"),
     [
         (["b", "a"], [{"oauth2": ["a", "b"]}, {"bearer": []}]),
-        (any_of("b", "a"), [{"oauth2": ["a"]}, {"oauth2": ["b"]}, {"bearer": []}]),
+        pytest.param(
+            any_of("b", "a"),
+            [{"oauth2": ["a"]}, {"oauth2": ["b"]}, {"bearer": []}],
+            id="any_of",
+        ),
         ([], [{"oauth2": []}, {"bearer": []}]),
     ],
     ids=repr,

@@ -130,10 +130,16 @@ def test_no_assertion_is_sent_twice() -> None:
         ("tls_client_auth", {}),
         ("client_secret_basic", {}),
         ("client_secret_basic", {"client_secret": ""}),
-        ("client_secret_post", {"signing_key": signing_key()}),
+        pytest.param("client_secret_post", {"signing_key": signing_key()}, id="key"),
         ("private_key_jwt", {"client_secret": "hunter2", "audience": AUDIENCE}),
-        ("private_key_jwt", {"signing_key": signing_key()}),
-        ("private_key_jwt", {"signing_key": signing_key(), "audience": ""}),
+        pytest.param(
+            "private_key_jwt", {"signing_key": signing_key()}, id="no audience"
+        ),
+        pytest.param(
+            "private_key_jwt",
+            {"signing_key": signing_key(), "audience": ""},
+            id="empty audience",
+        ),
     ],
     ids=str,
 )

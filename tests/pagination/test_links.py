@@ -28,7 +28,7 @@ OWN = {"cursor", "page_size", "offset", "limit", "page"}
         (["last", "first"], {"first", "next", "last"}),
         (["next", "prev"], {"first", "next", "last"}),
     ],
-    ids="-".join,
+    ids=["start", "next", "last", "last-prev", "last-first", "next-prev"],
 )
 def test_each_page_has_the_relations_that_lead_on(
     client: APIClient, kind: str, steps: list[str], relations: set[str]

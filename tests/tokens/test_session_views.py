@@ -193,7 +193,10 @@ def test_nobody_ends_sessions_of_others(caller: Caller, handler: str) -> None:
     assert caller.refresh(given["refresh"]).status_code == 200
 
 
-@pytest.mark.parametrize("name", [str(uuid4()), "1", "%00", "x" * 5000, "é", " "])
+@pytest.mark.parametrize(
+    "name",
+    ["7d0c1d5e-2f43-4a58-9b6e-3c1f0a9d8e27", "1", "%00", "x" * 5000, "é", " "],
+)
 @pytest.mark.parametrize("where", [SESSIONS, "/ways/"], ids=["path", "router"])
 @pytest.mark.usefixtures("ada")
 def test_what_is_no_session_is_not_found(caller: Caller, where: str, name: str) -> None:

@@ -62,7 +62,7 @@ OPAQUE = (
     "TRUNCATE tests_app_author CASCADE",
     "drop table tests_app_author cascade",
     "SELECT 1; CALL tidy_up()",
-    object(),
+    pytest.param(object(), id="object"),
 )
 
 
@@ -111,7 +111,7 @@ def test_a_write_may_be_of_several_models() -> None:
         ("ROLLBACK TO SAVEPOINT s1", False, False),
         ("rollback work to s1", False, False),
         ("SELECT 1", False, False),
-        (object(), False, False),
+        pytest.param(object(), False, False, id="object"),
     ],
     ids=str,
 )

@@ -302,7 +302,7 @@ def everybody(_user: Any) -> bool:
     ("rule", "active", "came"),
     [
         (f"{__name__}.nobody", True, "inactive"),
-        (nobody, True, "inactive"),
+        pytest.param(nobody, True, "inactive", id="function"),
         (f"{__name__}.everybody", False, "rotated"),
         (None, True, "rotated"),
         (None, False, "inactive"),
