@@ -7,9 +7,9 @@ mean what they mean in production.
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -19,6 +19,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import ConnectionHandler
 from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
 
 from demo.guardian import Guardian
 
@@ -60,6 +61,7 @@ class Databases:
     def __init__(self) -> None:
         self._resources = ExitStack()
         self._prepared: dict[str, BaseDatabaseWrapper] = {}
+        self._current = ""
 
     def prepare(self, vendor: str, url: str, *, pooled: bool = False) -> None:
         """Make the test database on the server at `url`, with all tables; use it.
@@ -80,6 +82,7 @@ class Databases:
             serialized_aliases=[],
         )
         self._prepared[vendor] = connections[DEFAULT_DB_ALIAS]
+        self._current = vendor
         self._resources.callback(teardown_databases, made, verbosity=0)
         if pooled:
             name = str(connections[DEFAULT_DB_ALIAS].settings_dict["NAME"])
@@ -102,8 +105,30 @@ class Databases:
         wrapper = self._prepared[vendor]
         connections.settings[DEFAULT_DB_ALIAS] = wrapper.settings_dict
         connections[DEFAULT_DB_ALIAS] = wrapper
+        self._current = vendor
         # It remembers primary keys by alias.
         ContentType.objects.clear_cache()
+
+    @contextmanager
+    def kept(
+        self, blocker: DjangoDbBlocker, made: AbstractContextManager[T]
+    ) -> Iterator[T]:
+        """Keep what is made in the database of the moment for several tests.
+
+        It ends in the same one, where the next test may have chosen another one.
+        """
+        vendor = self._current
+        with blocker.unblock(), ExitStack() as resources:
+            value = resources.enter_context(made)
+            kept = resources.pop_all()
+        try:
+            yield value
+        finally:
+            current = self._current
+            self.use(vendor)
+            with blocker.unblock():
+                kept.close()
+            self.use(current)
 
     def close(self) -> None:
         """Remove all test databases."""

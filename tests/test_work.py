@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -23,20 +24,20 @@ def articles(
     database: str, django_db_setup: Databases, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[list[Article]]:
     """Give as many rows as fill many blocks; every other one has an author."""
-    with django_db_blocker.unblock():
-        author = Author.objects.create(name=database)
-        Article.objects.bulk_create(
-            Article(title="t" * 100, author=author if number % 2 else None)
-            for number in range(ROWS)
-        )
-        found = list(Article.objects.order_by("pk"))
-        django_db_blocker.restore()
+    with django_db_setup.kept(django_db_blocker, filled(database)) as found:
         yield found
-        django_db_blocker.unblock()
-        # The next test may have made another one the default by now.
-        django_db_setup.use(database)
-        Article.objects.all().delete()
-        author.delete()
+
+
+@contextmanager
+def filled(name: str) -> Iterator[list[Article]]:
+    author = Author.objects.create(name=name)
+    Article.objects.bulk_create(
+        Article(title="t" * 100, author=author if number % 2 else None)
+        for number in range(ROWS)
+    )
+    yield list(Article.objects.order_by("pk"))
+    Article.objects.all().delete()
+    author.delete()
 
 
 def scan() -> list[Article]:

@@ -21,7 +21,7 @@ from tests.compliance.conditional_cases import (
 from tests.compliance.conditional_generations import settled
 from tests.compliance.conditional_rows import MISSING, Facts, Table, ask, committed
 from tests.compliance.conditional_views import DETAILS, LISTS, ROWS
-from tests.databases import VENDORS
+from tests.databases import VENDORS, Databases
 
 FULL = os.environ.get("FULL_MATRIX") == "1"
 #: Without it, one in so many cases runs on each server; no multiple of a number of
@@ -71,9 +71,11 @@ on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="module")
-def table(database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Table]:
+def table(
+    database: str, django_db_setup: Databases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Table]:
     assert database
-    with django_db_blocker.unblock(), committed() as table:
+    with django_db_setup.kept(django_db_blocker, committed()) as table:
         yield table
 
 

@@ -16,6 +16,7 @@ from drf_apikit.conditional import ConditionalGetMixin
 from drf_apikit.testing import assert_problem
 from tests.compliance.conditional_rows import Facts, Table, ask, committed
 from tests.compliance.conditional_views import DETAILS, ROWS
+from tests.databases import Databases
 
 FULL: Final = os.environ.get("FULL_MATRIX") == "1"
 #: Without it, one in so many of the conditions is sent in each cell.
@@ -41,10 +42,9 @@ by_every_validator = pytest.mark.parametrize("strategy", DETAILS, indirect=True)
 
 @pytest.fixture(scope="module")
 def table(
-    django_db_setup: object, django_db_blocker: DjangoDbBlocker
+    django_db_setup: Databases, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Table]:
-    assert django_db_setup
-    with django_db_blocker.unblock(), committed() as table:
+    with django_db_setup.kept(django_db_blocker, committed()) as table:
         yield table
 
 

@@ -113,6 +113,8 @@ def test_a_stream_is_read_ahead_and_goes_on(limit: int, body: bytes | None) -> N
     assert response.getvalue() == b"012345"
 
 
+# Whoever closes a response ends a request, which looks at the connections.
+@pytest.mark.django_db
 def test_a_stream_is_read_no_further_than_the_limit() -> None:
     stream = chunks(1000)
     response = StreamingHttpResponse(stream)
@@ -134,6 +136,7 @@ def test_a_length_that_is_no_number_says_nothing() -> None:
     assert capture(response, 3).body == b"012"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("kind", [io.BytesIO, tempfile.TemporaryFile])
 @pytest.mark.parametrize("limit", [999, 1000])
 def test_a_file(kind: Any, limit: int) -> None:

@@ -1,6 +1,7 @@
 """The deep end costs what the beginning does, counted in the database's own work."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from typing import Any
@@ -50,13 +51,17 @@ def deep(
     django_db_setup: Databases,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[None]:
-    with django_db_blocker.unblock(), deep_table():
-        fill(ROWS, clustered=request.param == "clustered")
-        django_db_blocker.restore()
+    assert database
+    table = filled(clustered=request.param == "clustered")
+    with django_db_setup.kept(django_db_blocker, table):
         yield
-        django_db_blocker.unblock()
-        # The next test may have made another one the default by now.
-        django_db_setup.use(database)
+
+
+@contextmanager
+def filled(*, clustered: bool) -> Iterator[None]:
+    with deep_table():
+        fill(ROWS, clustered=clustered)
+        yield
 
 
 class Walk:
