@@ -8,6 +8,9 @@
 - `compliance(spec, section)`: the test proves that part of a specification;
   `--compliance` prints them all with their outcome.
 
+The whole suite runs on all cores, file by file; a part of it runs in one process
+(`-n 0` has the whole do so as well). Each process has servers of its own.
+
 Servers start when they are first wanted. One that is missing skips the tests that
 want it, with one line in the summary; with CI=true these tests fail. With
 PGBOUNCER=1 the PostgreSQL of `database` is behind a PgBouncer that pools
@@ -19,7 +22,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 from django.core.cache import cache
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
 SPEC: Final = re.compile(r"RFC \d+|draft-[a-z0-9-]+|OIDC \S.*")
 SECTION: Final = re.compile(r"(\d+|[A-Z])(\.\d+)*")
 COMPLIANCE: Final = "compliance"
+MISSING: Final = "drf_apikit_missing"
+#: Options that ask for a part of the suite, or for a look at it.
+PARTS: Final = ("keyword", "markexpr", "deselect", "lf", "failedfirst", "collectonly")
 PGBOUNCER: Final = "pgbouncer"
 
 
@@ -124,6 +130,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[SERVICES].stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Leave it to xdist for the whole suite, and else use this process alone."""
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    is_part = any(config.getoption(name, None) for name in PARTS)
+    return None if is_whole and not is_part else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Learn what a process has missed; one that has died tells nothing."""
+    missing = getattr(node, "workeroutput", {}).get(MISSING, {})
+    node.config.stash[SERVICES].missing.update(missing)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    told = getattr(session.config, "workeroutput", {})
+    told[MISSING] = session.config.stash[SERVICES].missing
 
 
 @pytest.hookimpl(wrapper=True)

