@@ -70,7 +70,7 @@ def told(code: str) -> list[tuple[str, str]]:
     ("declared", "where", "problem"),
     [
         (any_of(), "required_scopes", "any_of() of no scopes lets nobody in"),
-        ({"a", ""}, "required_scopes", "'' is no scope (RFC 6749 section 3.3)"),
+        ({""}, "required_scopes", "'' is no scope (RFC 6749 section 3.3)"),
         ("a b", "required_scopes", "'a b' is no scope (RFC 6749 section 3.3)"),
         ([7], "required_scopes", "7 is no scope (RFC 6749 section 3.3)"),
         (7, "required_scopes", "it is neither a list of scopes nor any_of(...)"),

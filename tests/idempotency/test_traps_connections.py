@@ -94,6 +94,19 @@ def serializable(committed: str) -> Iterator[str]:
         yield committed
 
 
+@contextmanager
+def plans(options: str) -> Iterator[None]:
+    """Have PostgreSQL plan like this, in all connections."""
+    given = connection.settings_dict["OPTIONS"]
+    connection.settings_dict["OPTIONS"] = {**given, "options": options}
+    connection.close()
+    try:
+        yield
+    finally:
+        connection.settings_dict["OPTIONS"] = given
+        connection.close()
+
+
 def counting(request: Request) -> HttpResponseBase:
     """Read what the other one writes, after having written."""
     assert Article.objects.count() <= 2
@@ -149,21 +162,48 @@ def test_postgresql_a_commit_that_is_refused_is_a_conflict(
     assert script.entered == ["key-1", "other", "key-1"]
 
 
-@on_postgresql
-@pytest.mark.usefixtures("serializable")
-def test_postgresql_claims_alone_are_no_reason_to_refuse_a_commit(
-    script: type[Script],
-) -> None:
-    script.answer = staticmethod(lambda _: Response({"done": True}, status=201))
+def three_at_once() -> list[Any]:
+    """Give the answers of three; PostgreSQL sees no danger in fewer."""
 
     def second() -> list[Any]:
         with overtaken("WITH", lambda: post(key="third")) as third:
             return [post(key="second"), *third]
 
-    # Three are needed for PostgreSQL to see a danger: the second would be refused.
     with overtaken("WITH", second) as answers:
         first = post()
-    assert [told(answer) for answer in (first, *answers[0])] == ["201"] * 3
+    return [first, *answers[0]]
+
+
+@on_postgresql
+@session_of_its_own
+@pytest.mark.usefixtures("serializable")
+def test_postgresql_claims_alone_are_no_reason_to_refuse_a_commit(
+    script: type[Script],
+) -> None:
+    script.answer = staticmethod(lambda _: Response({"done": True}, status=201))
+    # As with any table that is not small.
+    with plans("-c enable_seqscan=off"):
+        assert [told(answer) for answer in three_at_once()] == ["201"] * 3
+    assert effects() == IdempotencyRecord.objects.count() == 3
+
+
+@on_postgresql
+@session_of_its_own
+@pytest.mark.usefixtures("serializable")
+def test_postgresql_where_it_reads_all_of_a_small_table_they_come_again(
+    script: type[Script],
+) -> None:
+    """It then takes whoever keeps an answer for a reader of all that is claimed."""
+    script.answer = staticmethod(lambda _: Response({"done": True}, status=201))
+    run(f"VACUUM (ANALYZE) {IdempotencyRecord._meta.db_table}")
+    with plans("-c enable_indexscan=off -c enable_bitmapscan=off"):
+        first, second, third = three_at_once()
+    assert told(third) == "201"
+    for refused in (first, second):
+        assert_problem(refused, 409, "idempotency-in-progress")
+        assert refused["Retry-After"] == "1"
+    assert effects() == IdempotencyRecord.objects.count() == 1
+    assert [told(post()), told(post(key="second"))] == ["201"] * 2
     assert effects() == IdempotencyRecord.objects.count() == 3
 
 

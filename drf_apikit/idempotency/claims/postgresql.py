@@ -38,12 +38,12 @@ def take(claim: Claim, connection: BaseDatabaseWrapper) -> Kept | None:
     insert = (
         f"WITH claimed AS (INSERT INTO {name} ({COLUMNS}) SELECT {values} WHERE {_LOCK}"
         " ON CONFLICT (scope) DO NOTHING RETURNING 1)"
-        f" SELECT done, {found}"
-        " FROM (SELECT EXISTS (SELECT FROM claimed) AS done) AS own"
-        # Who has claimed looks for nothing: under SERIALIZABLE that would be a conflict
-        # with those who claim something else.
-        f" LEFT JOIN {name} AS kept"
-        " ON kept.scope = CASE WHEN NOT done THEN CAST(%s AS char(64)) END"
+        " SELECT done, seen.* FROM (SELECT EXISTS (SELECT FROM claimed) AS done) AS own"
+        # Who has claimed looks at nothing: under SERIALIZABLE that would be a conflict
+        # with those who claim something else. OFFSET keeps the planner from having a
+        # join, which reads all of a small table whoever has claimed.
+        f" LEFT JOIN LATERAL (SELECT {found} FROM {name} AS kept WHERE NOT done"
+        " AND kept.scope = CAST(%s AS char(64)) OFFSET 0) AS seen ON TRUE"
     )
     with connection.cursor() as cursor:
         cursor.execute(insert, [*claim.values, lock, claim.scope])
