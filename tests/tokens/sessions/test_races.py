@@ -70,9 +70,17 @@ def test_one_of_fifty_wins_however_strict_the_database_is() -> None:
 
 @strictly
 @pytest.mark.usefixtures("database", "stricter")
-def test_fifty_sessions_are_no_bother_to_each_other() -> None:
+def test_fifty_sessions_are_no_bother_to_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     user = made()
     texts = [begin(user)[1] for _ in range(MANY)]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # Of a small table PostgreSQL would rather read all than use the index.
+            cursor.execute(f"VACUUM (ANALYZE) {TokenSession._meta.db_table}")
+        # Not even once is anybody refused for what others do.
+        monkeypatch.setattr(rotation, "TRIES", 1)
 
     def using(text: str) -> Callable[[], str]:
         return lambda: came_to(text)
