@@ -68,6 +68,30 @@ def test_one_of_fifty_wins_however_strict_the_database_is() -> None:
     one_wins()
 
 
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_is_overtaken_where_the_database_itself_is_strict_looks_again() -> None:
+    """Django's settings say nothing of it."""
+    _, text = begin()
+    tried: list[str] = []
+
+    def overtaken(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        if sql.startswith("UPDATE"):
+            tried.append(sql)
+            if len(tried) == 1:
+                # From here on the transaction sees nothing that is newer.
+                context["cursor"].execute("SELECT 1")
+                in_threads(lambda: TokenSession.objects.update(user_agent="other"))
+        return execute(sql, params, many, context)
+
+    strict = r"-c default_transaction_isolation=repeatable\ read"
+    with connected(options=strict), connection.execute_wrapper(overtaken):
+        assert came_to(text) == "rotated"
+    assert len(tried) == 2
+
+
 @strictly
 @pytest.mark.usefixtures("database", "stricter")
 def test_fifty_sessions_are_no_bother_to_each_other(
